@@ -1,0 +1,127 @@
+package detect
+
+import (
+	"fmt"
+	"time"
+
+	"paravent/internal/access"
+	"paravent/internal/explain"
+)
+
+// Microseconds.
+const (
+	minute = int64(60 * 1_000_000)
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// Engine turns events into findings. It is not safe for concurrent use.
+type Engine struct {
+	o         Options
+	facts     *explain.Facts
+	st        state
+	open      map[uint64]int32 // pair → its open visit
+	pairs     map[uint64]int32 // pair → its history
+	findings  []Finding        // raised since the last Take
+	samples   []Finding
+	judging   judged // scratch, reused
+	crowdSeen []int32
+}
+
+// New returns an engine that knows nothing yet.
+func New(o Options) (*Engine, error) {
+	o, err := o.filled()
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{o: o, facts: explain.New(o.Templates)}
+	e.st.Explained = make([]int, len(e.facts.Templates()))
+	e.index()
+	return e, nil
+}
+
+// Feed takes in the next event. Events come in order of When; facts may come
+// late (they count from then on), a look-up that comes late is judged as of its
+// own time. An event of an unknown kind is an error and changes nothing.
+func (e *Engine) Feed(ev access.Event) error {
+	at := access.Micros(ev.When())
+	if at > e.st.Now {
+		e.tick(at)
+	}
+	if l, ok := ev.(*access.Lookup); ok {
+		e.lookup(l)
+		return nil
+	}
+	if err := e.facts.Add(ev); err != nil {
+		return fmt.Errorf("feed detection: %w", err)
+	}
+	return nil
+}
+
+// Advance tells that time has passed: what is due before now is judged and, if
+// it deserves it, raised.
+func (e *Engine) Advance(now time.Time) error {
+	at := access.Micros(now)
+	if at > e.st.Now {
+		e.tick(at)
+	}
+	return nil
+}
+
+// Finish ends a review of files: what still waits is judged with what is known
+// at now, and raised then. An engine that goes on afterwards works as before,
+// but its findings may differ from an uninterrupted run's.
+func (e *Engine) Finish(now time.Time) {
+	at := max(access.Micros(now), e.st.Now)
+	e.tick(at)
+	for len(e.st.Due) > 0 {
+		d := e.pop()
+		e.judge(d.Visit, at)
+	}
+	e.endDay(at, true)
+}
+
+// Take returns the findings and samples raised since the last Take, in the order
+// in which they were raised. The caller owns them.
+func (e *Engine) Take() (findings, samples []Finding) {
+	findings, samples = e.findings, e.samples
+	e.findings, e.samples = nil, nil
+	return findings, samples
+}
+
+// tick lets time pass to at: judges every visit due before it, in order of due
+// time, and turns the days over in between. An event at the very moment at
+// which something is due still counts for it, so it is fed first.
+func (e *Engine) tick(at int64) {
+	if e.st.Now == 0 {
+		e.st.Day = at / day
+	}
+	for {
+		next := (e.st.Day + 1) * day
+		if len(e.st.Due) > 0 && e.st.Due[0].At < at && e.st.Due[0].At < next {
+			d := e.pop()
+			v := &e.st.Visits[d.Visit]
+			if due := e.dueOf(v); due > d.At {
+				e.push(dueItem{At: due, Seq: d.Seq, Visit: d.Visit})
+				continue
+			}
+			e.judge(d.Visit, d.At)
+			continue
+		}
+		if next >= at {
+			break
+		}
+		e.endDay(next, false)
+		if len(e.st.Due) == 0 && len(e.st.Backlog) == 0 {
+			e.st.Day = max(e.st.Day, (at-1)/day)
+		}
+	}
+	e.st.Now = at
+}
+
+// dueOf returns when a visit is judged: HoldFor after its last look-up, but no
+// later than eight holds after its first.
+func (e *Engine) dueOf(v *visit) int64 {
+	hold := e.o.HoldFor.Microseconds()
+	return min(v.Last+hold, v.First+8*hold)
+}

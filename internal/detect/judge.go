@@ -1,0 +1,165 @@
+package detect
+
+import (
+	"math/bits"
+	"time"
+
+	"paravent/internal/access"
+	"paravent/internal/explain"
+)
+
+// judged is a visit, graded with all that was known when its hold ran out.
+type judged struct {
+	First, Last int64
+	JudgedAt    int64
+	Open        float64 // how far the visit stays unexplained, 0..1
+	Template    int     // place in the templates, -1: nothing
+	Strength    float64
+	Task        int32 // the task on the best path, -1: none
+	Own         bool  // only the employee's own word stands behind it
+	Stale       int64 // microseconds since that task was closed
+	Later       bool  // the task was opened after the look-up
+	Helper      int32 // who opened the task that nothing of the customer's stands beside, -1
+	Beyond      uint64
+	BeyondLooks int // opened records that showed categories beyond the purpose
+	Depth       int // look-ups that opened orders, goods, payments or deliveries
+	Opened      bool
+	Exported    bool
+	Moved       uint8
+	NewOrder    bool // the customer had ordered within the day before
+	Outage      bool // contacts weren't being recorded at that time
+	Looks       []look
+}
+
+// judge grades a visit as of due, frees it, and passes it on.
+func (e *Engine) judge(n int32, due int64) {
+	v := &e.st.Visits[n]
+	j := e.grade(v, due)
+	e.count(v, &j)
+	e.seen(v.C, n, j.Open)
+	e.sample(v, &j, due)
+	en, cn := v.E, v.C
+	if j.question() {
+		j.Looks = append([]look(nil), j.Looks...)
+		e.end(n)
+		e.keep(en, cn, j, due)
+		return
+	}
+	e.end(n)
+	if k, ok := e.pairs[pairOf(en, cn)]; ok {
+		e.st.Pairs[k].Calm++
+	}
+}
+
+// grade holds a visit against the facts known at now. Its first and its last
+// look-up are graded: a task may be closed, or begin, in between.
+func (e *Engine) grade(v *visit, now int64) judged {
+	g := e.facts.Grade(v.E, v.C, v.First, now)
+	if v.Last > v.First && g.Strength < 0.9 {
+		if last := e.facts.Grade(v.E, v.C, v.Last, now); last.Strength > g.Strength {
+			g = last
+		}
+	}
+	j := judged{
+		First: v.First, Last: v.Last, JudgedAt: now, Open: 1 - g.Strength,
+		Template: g.Template, Strength: g.Strength, Task: g.Task, Own: g.Own, Stale: g.Stale, Later: g.Later, Helper: g.Helper,
+		Moved: v.Moved, Looks: v.Looks,
+	}
+	base := e.facts.Mask(baseCategories)
+	for i := range v.Looks {
+		l := &v.Looks[i]
+		if l.Action != actionSearch {
+			j.Opened = true
+		}
+		j.Exported = j.Exported || l.Action == actionExport
+		if l.Cats&^base != 0 {
+			j.Depth++
+		}
+		if g.Bounded && l.Cats&^g.Allowed != 0 {
+			j.Beyond |= l.Cats &^ g.Allowed
+			j.BeyondLooks++
+		}
+	}
+	if !j.Opened {
+		j.Open *= searchHit
+	}
+	if o := e.facts.OrderBefore(v.C, v.First); o > 0 && v.First-o < day {
+		j.NewOrder = true
+	}
+	return j
+}
+
+// baseCategories are what every purpose shows.
+var baseCategories = []access.Category{"identity", "contact"}
+
+// question reports whether a visit leaves a question that is worth remembering.
+func (j *judged) question() bool {
+	return j.Open >= 0.2 || j.BeyondLooks > 0
+}
+
+// beyond returns how many categories were seen beyond the purpose.
+func (j *judged) beyond() int { return bits.OnesCount64(j.Beyond) }
+
+// count enters a judged visit into the tally.
+func (e *Engine) count(v *visit, j *judged) {
+	n := len(v.Looks)
+	d := e.dayOf(v.First)
+	switch {
+	case j.Template < 0 || j.Strength <= 0:
+		e.st.Nothing += n
+		d.Unexplained += n
+	default:
+		e.st.Explained[j.Template] += n
+		if j.Strength < 0.5 {
+			e.st.Weak += n
+		}
+	}
+}
+
+// dayOf returns the tally of the day of at.
+func (e *Engine) dayOf(at int64) *TallyDay {
+	start := at / day * day
+	for i := len(e.st.Days) - 1; i >= 0; i-- {
+		switch s := e.st.Days[i].Day.UnixMicro(); {
+		case s == start:
+			return &e.st.Days[i]
+		case s < start:
+			e.st.Days = append(e.st.Days, TallyDay{})
+			copy(e.st.Days[i+2:], e.st.Days[i+1:])
+			e.st.Days[i+1] = TallyDay{Day: access.FromMicros(start)}
+			return &e.st.Days[i+1]
+		}
+	}
+	e.st.Days = append([]TallyDay{{Day: access.FromMicros(start)}}, e.st.Days...)
+	return &e.st.Days[0]
+}
+
+// Tally returns the counts so far, as a copy.
+func (e *Engine) Tally() Tally {
+	t := Tally{Lookups: e.st.Lookups, NotShown: e.st.NotShown, Unexplained: e.st.Nothing, Weak: e.st.Weak,
+		Days: append([]TallyDay(nil), e.st.Days...), Findings: make(map[Kind]int, len(e.st.Kinds))}
+	judgedN := e.st.Nothing
+	for i, tpl := range e.facts.Templates() {
+		t.Explained = append(t.Explained, TallyItem{Template: tpl.ID, Title: tpl.Title, Strength: tpl.Strength, Lookups: e.st.Explained[i]})
+		judgedN += e.st.Explained[i]
+	}
+	t.Waiting = t.Lookups - t.NotShown - judgedN
+	for k, n := range e.st.Kinds {
+		t.Findings[k] = n
+	}
+	return t
+}
+
+// best writes out the explanation of the visit's most telling look-up.
+func (e *Engine) best(en, cn int32, j *judged, now int64) *Best {
+	x := e.facts.Explain(en, cn, j.First, now)
+	if y := e.facts.Explain(en, cn, j.Last, now); y.Strength > x.Strength {
+		x = y
+	}
+	if x.Path == nil {
+		x.Path = []explain.Step{}
+	}
+	return &Best{Template: x.Template, Strength: x.Strength, Path: x.Path, Missing: x.Missing}
+}
+
+func timeOf(us int64) time.Time { return access.FromMicros(us) }

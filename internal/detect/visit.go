@@ -1,0 +1,122 @@
+package detect
+
+import (
+	"paravent/internal/access"
+)
+
+const (
+	actionSearch uint8 = iota
+	actionView
+	actionExport
+)
+
+func actionOf(a access.Action) uint8 {
+	switch a {
+	case access.ActionSearch:
+		return actionSearch
+	case access.ActionExport:
+		return actionExport
+	}
+	return actionView
+}
+
+// shown reports whether anything was, or may have been, disclosed.
+func shown(o access.Outcome) bool {
+	switch o {
+	case access.OutcomeRefused, access.OutcomeMissed, access.OutcomeFailed:
+		return false
+	}
+	return true
+}
+
+// lookup takes in a look-up: it joins the open visit of its pair or begins one.
+// Where nothing was shown, it is counted and nothing else: it exposed nobody.
+func (e *Engine) lookup(l *access.Lookup) {
+	at := access.Micros(l.At)
+	e.st.Lookups++
+	d := e.dayOf(at)
+	d.Lookups++
+	if !shown(l.Outcome) {
+		e.st.NotShown++
+		return
+	}
+	en, cn := e.facts.Employee(l.Employee), e.facts.Customer(l.Customer)
+	p := e.person(en)
+	p.note(l, at)
+	key := pairOf(en, cn)
+	n, ok := e.open[key]
+	if !ok {
+		n = e.begin(en, cn, at)
+		e.open[key] = n
+	}
+	v := &e.st.Visits[n]
+	v.Last = max(v.Last, at)
+	v.Moved |= p.Moved
+	v.Looks = append(v.Looks, look{ID: l.ID, At: at, Cats: e.facts.Mask(l.Categories), Action: actionOf(l.Action), Record: l.Record, Task: l.Task})
+	if !ok {
+		e.crowd(cn, n, at)
+	}
+}
+
+// begin opens a visit.
+func (e *Engine) begin(en, cn int32, at int64) int32 {
+	var n int32
+	if k := len(e.st.FreeVisit); k > 0 {
+		n, e.st.FreeVisit = e.st.FreeVisit[k-1], e.st.FreeVisit[:k-1]
+	} else {
+		n = int32(len(e.st.Visits))
+		e.st.Visits = append(e.st.Visits, visit{})
+	}
+	v := &e.st.Visits[n]
+	v.E, v.C, v.First, v.Last, v.Moved = en, cn, at, at, 0
+	v.Looks = v.Looks[:0]
+	e.st.Seq++
+	e.push(dueItem{At: e.dueOf(v), Seq: e.st.Seq, Visit: n})
+	return n
+}
+
+// end frees a judged visit.
+func (e *Engine) end(n int32) {
+	v := &e.st.Visits[n]
+	delete(e.open, pairOf(v.E, v.C))
+	clear(v.Looks)
+	v.Looks = v.Looks[:0]
+	e.st.FreeVisit = append(e.st.FreeVisit, n)
+}
+
+// note follows the session: whether its device or site changes.
+func (p *person) note(l *access.Lookup, at int64) {
+	if d := at / day; d != p.LastDay {
+		p.LastDay = d
+		p.Days++
+	}
+	if l.Session != p.Session {
+		p.Session, p.Device, p.Site, p.Moved = l.Session, l.Device, l.Site, 0
+		return
+	}
+	if l.Session == "" {
+		return
+	}
+	if l.Device != p.Device && l.Device != "" && p.Device != "" {
+		p.Moved |= 1
+	}
+	if l.Site != p.Site && l.Site != "" && p.Site != "" {
+		p.Moved |= 2
+	}
+}
+
+// person returns what is remembered of employee n.
+func (e *Engine) person(n int32) *person {
+	for int(n) >= len(e.st.People) {
+		e.st.People = append(e.st.People, person{LastDay: -1})
+	}
+	return &e.st.People[n]
+}
+
+// record returns what is remembered of customer n.
+func (e *Engine) record(n int32) *record {
+	for int(n) >= len(e.st.Records) {
+		e.st.Records = append(e.st.Records, record{})
+	}
+	return &e.st.Records[n]
+}

@@ -1,0 +1,251 @@
+package explain
+
+import "math"
+
+// Microseconds.
+const (
+	second = int64(1_000_000)
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+const (
+	// ahead is how long after the look-up a task may be opened (or assigned, or
+	// worked on) and still be the reason for it: people note down what they
+	// already do.
+	ahead = hour
+	// fades is the time in which a closed task loses half of what it explains.
+	fades = 3 * day
+	// contactBefore and contactAfter bound how far from its opening the
+	// customer's contact may be to stand beside a task.
+	contactBefore = 4 * hour
+	contactAfter  = hour
+)
+
+// Grade says how strongly the facts explain one look-up.
+type Grade struct {
+	Template int     // place in Templates, -1 when nothing explains it
+	Strength float64 // 0..1, after independence and freshness
+	Task     int32   // number of the task on the path, -1 for none
+	Own      bool    // the path rests on the employee's own word alone (G6)
+	Stale    int64   // microseconds since that task was closed; 0: it was open
+	Later    bool    // the task was opened only after the look-up
+	Helper   int32   // the employee who opened the task where nothing of the customer's stands beside it, else -1
+	Allowed  uint64  // categories that the purposes of all explaining tasks need
+	Bounded  bool    // Allowed is known: an explaining task has a purpose
+}
+
+// Grade grades a look-up of employee e at customer c made at `at`, against what
+// is known at `now` (microseconds, not before at). Facts between the two may
+// explain, too: a contact told late, a task noted down while speaking.
+func (f *Facts) Grade(e, c int32, at, now int64) Grade {
+	best := Grade{Template: -1, Task: -1, Helper: nobodyKnown}
+	cu := &f.st.Customers[c]
+	for _, n := range cu.Tasks {
+		t := &f.st.Tasks[n]
+		if t.Opened > now || t.Opened > at+ahead {
+			continue
+		}
+		f.gradeTask(&best, t, n, e, cu, at, now)
+	}
+	for i := range f.templates {
+		tpl := &f.templates[i]
+		if tpl.Link != LinkContact && tpl.Link != LinkCalled {
+			continue
+		}
+		if s := f.gradeContact(tpl, cu, e, at, now); s > best.Strength {
+			best.Template, best.Strength, best.Task = i, s, -1
+			best.Own, best.Stale, best.Later, best.Helper = false, 0, false, nobodyKnown
+		}
+	}
+	return best
+}
+
+// gradeTask holds one task against every template and keeps the better of it
+// and best.
+func (f *Facts) gradeTask(best *Grade, t *task, n, e int32, cu *customer, at, now int64) {
+	stale := int64(0)
+	if t.Closed != 0 && t.Closed <= at {
+		stale = at - t.Closed
+	}
+	l := f.links(t, e, at, now)
+	if l == (links{}) {
+		return
+	}
+	ind, own, helper := f.independence(t, cu, e, at, now)
+	for i := range f.templates {
+		tpl := &f.templates[i]
+		factor := l.of(tpl.Link)
+		if factor == 0 {
+			continue
+		}
+		s := tpl.Strength * factor * freshness(stale, tpl.After.Microseconds())
+		if !l.independent || tpl.Link == LinkOpened {
+			s *= ind
+		}
+		if s >= 0.3 {
+			if m, ok := f.needs[t.Purpose]; ok {
+				best.Allowed |= m
+				best.Bounded = true
+			}
+		}
+		if s > best.Strength || best.Template < 0 {
+			best.Template, best.Strength, best.Task = i, s, n
+			best.Own, best.Stale, best.Later, best.Helper = own, stale, t.Opened > at, helper
+		}
+	}
+}
+
+// links are the ways in which one task ties to one employee, each 0..1.
+type links struct {
+	assigned, worked, opened, handed, team, working, reviewed float64
+	independent                                               bool // somebody else put the task on his desk
+}
+
+func (l links) of(k Link) float64 {
+	switch k {
+	case LinkAssigned:
+		return l.assigned
+	case LinkWorked:
+		return l.worked
+	case LinkOpened:
+		return l.opened
+	case LinkHanded:
+		return l.handed
+	case LinkTeam:
+		return l.team
+	case LinkWorking:
+		return l.working
+	case LinkReviewed:
+		return l.reviewed
+	}
+	return 0
+}
+
+// links finds how the task ties to the employee at `at`, as known at `now`.
+func (f *Facts) links(t *task, e int32, at, now int64) (l links) {
+	em := &f.st.Employees[e]
+	if t.OpenedBy == e {
+		l.opened = 1
+	}
+	for i := range t.Assigned {
+		a := &t.Assigned[i]
+		if a.Since > now || a.Since > at+ahead {
+			continue
+		}
+		running := a.Until == 0 || a.Until >= at || a.Until == t.Closed
+		switch {
+		case a.Employee == e && running:
+			l.assigned = 1
+		case a.Employee == e:
+			l.handed = 1
+		case a.Team >= 0 && a.Team == em.Team && running:
+			l.team = 1
+		case a.Team >= 0 && a.Team == em.Team:
+			l.team = max(l.team, 0.7)
+		}
+		if (a.Employee == e || a.Team >= 0 && a.Team == em.Team) && a.By != e && a.By != nobodyKnown {
+			l.independent = t.OpenedBy != e
+		}
+		if a.Employee >= 0 && a.Employee != e && f.st.Employees[a.Employee].Manager == e {
+			l.reviewed = 1
+		}
+	}
+	for i := range t.Work {
+		w := &t.Work[i]
+		switch {
+		case w.At > now:
+		case w.Employee != e:
+			if w.At <= at && f.st.Employees[w.Employee].Manager == e {
+				l.reviewed = 1
+			}
+		case w.At <= at:
+			l.worked = 1
+		case w.At <= at+ahead:
+			l.working = 1
+		}
+	}
+	return l
+}
+
+// gradeContact holds the customer's contacts against one template.
+func (f *Facts) gradeContact(tpl *Template, cu *customer, e int32, at, now int64) float64 {
+	best := 0.0
+	for i := len(cu.Contacts) - 1; i >= 0; i-- {
+		k := &cu.Contacts[i]
+		if k.At > now || k.At > at+ahead/4 {
+			continue
+		}
+		over := at - max(k.At, k.Until)
+		if over > tpl.After.Microseconds()+4*fades {
+			break
+		}
+		mine := k.Employee == e && tpl.Link == LinkContact
+		open := k.Employee == nobodyKnown && !k.Out && tpl.Link == LinkCalled
+		if mine || open {
+			best = max(best, tpl.Strength*freshness(over, tpl.After.Microseconds()))
+		}
+	}
+	return best
+}
+
+// independence says how far something stands beside the task that isn't the
+// employee's own word (G6): 1 fully, 0 not at all. own reports that nothing
+// does; helper names the colleague whose word alone stands behind it.
+func (f *Facts) independence(t *task, cu *customer, e int32, at, now int64) (factor float64, own bool, helper int32) {
+	if t.OpenedBy != e {
+		if t.OpenedBy >= 0 && f.beside(t, cu, e, now) == 0 {
+			return 1, false, t.OpenedBy
+		}
+		return 1, false, nobodyKnown
+	}
+	if t.Confirmed >= 0 && t.Confirmed != e {
+		return 1, false, nobodyKnown
+	}
+	b := f.beside(t, cu, e, now)
+	return b, b < 0.5, nobodyKnown
+}
+
+// beside weighs what stands beside a task besides the word of its opener and of
+// e: the customer's contact, a colleague's work, an outcome.
+func (f *Facts) beside(t *task, cu *customer, e int32, now int64) float64 {
+	best := 0.0
+	for i := range cu.Contacts {
+		k := &cu.Contacts[i]
+		switch {
+		case k.At > now || k.At < t.Opened-contactBefore:
+		case !k.Out && k.At <= t.Opened+contactAfter:
+			return 1
+		case k.Out && k.At >= t.Opened:
+			best = max(best, 0.8) // the mail server saw an answer leave
+		}
+	}
+	for i := range t.Assigned {
+		if a := &t.Assigned[i]; a.Since <= now && (a.By >= 0 && a.By != t.OpenedBy && a.By != e || a.Employee >= 0 && a.Employee != t.OpenedBy && a.Employee != e) {
+			best = max(best, 0.9)
+		}
+	}
+	for i := range t.Work {
+		w := &t.Work[i]
+		switch {
+		case w.At > now:
+		case w.Employee != e && w.Employee != t.OpenedBy:
+			best = max(best, 0.9)
+		case w.Kind == workChange:
+			best = max(best, 0.7)
+		case w.Kind == workReply:
+			best = max(best, 0.5)
+		}
+	}
+	return best
+}
+
+// freshness is 1 up to `after` past the end and halves every three days from
+// there on.
+func freshness(past, after int64) float64 {
+	if past <= after {
+		return 1
+	}
+	return math.Exp2(-float64(past-after) / float64(fades))
+}

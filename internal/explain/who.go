@@ -1,0 +1,61 @@
+package explain
+
+import "paravent/internal/access"
+
+// EmployeeID returns the id of employee n.
+func (f *Facts) EmployeeID(n int32) access.EmployeeID { return f.st.Employees[n].ID }
+
+// CustomerID returns the id of customer n.
+func (f *Facts) CustomerID(n int32) access.CustomerID { return f.st.Customers[n].ID }
+
+// Notable reports whether customer c is in the public eye.
+func (f *Facts) Notable(c int32) bool { return f.st.Customers[c].Notable }
+
+// Known reports whether the company told anything about customer c; a mistyped
+// number isn't known.
+func (f *Facts) Known(c int32) bool {
+	return f.st.Customers[c].Known || len(f.st.Customers[c].Tasks) > 0
+}
+
+// Role returns the role of employee e; empty when not known.
+func (f *Facts) Role(e int32) access.Role { return f.st.Employees[e].Role }
+
+// TeamOf returns the number of the team of employee e, -1 when not known.
+func (f *Facts) TeamOf(e int32) int32 { return f.st.Employees[e].Team }
+
+// Leaves returns when employee e leaves, in microseconds since 1970 UTC; 0 when
+// that isn't known.
+func (f *Facts) Leaves(e int32) int64 { return f.st.Employees[e].Leaves }
+
+// NewsBefore returns when customer c was last in the news, not after `at`; 0 for
+// never.
+func (f *Facts) NewsBefore(c int32, at int64) int64 { return lastBefore(f.st.Customers[c].News, at) }
+
+// OrderBefore returns when customer c last placed an order, not after `at`; 0
+// for never.
+func (f *Facts) OrderBefore(c int32, at int64) int64 {
+	return lastBefore(f.st.Customers[c].Orders, at)
+}
+
+func lastBefore(list []int64, at int64) int64 {
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i] <= at {
+			return list[i]
+		}
+	}
+	return 0
+}
+
+// TaskNumber returns the number of a task by its id, -1 when it isn't known.
+func (f *Facts) TaskNumber(id access.TaskID) int32 {
+	if n, ok := f.tasks[id]; ok {
+		return n
+	}
+	return -1
+}
+
+// TaskID returns the id of task n.
+func (f *Facts) TaskID(n int32) access.TaskID { return f.st.Tasks[n].ID }
+
+// TaskPurpose returns the purpose of task n.
+func (f *Facts) TaskPurpose(n int32) access.Purpose { return f.st.Tasks[n].Purpose }
