@@ -1,0 +1,190 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"paravent/internal/access"
+)
+
+// parseSources reads the data map. Every table is read before the first path is
+// followed.
+func (p *Policy) parseSources(r *reader, n *yaml.Node) {
+	r.entries(n, "sources", func(key, value *yaml.Node) {
+		s := Source{Name: key.Value, Pos: r.at(key)}
+		if strings.Contains(key.Value, ".") {
+			r.wrong(key, "", "source %s: a source's name has no dot", key.Value)
+		}
+		r.fields(value, "source "+key.Value, []field{
+			{"tables", true, func(n *yaml.Node) {
+				r.entries(n, "source "+key.Value+", tables", func(key, value *yaml.Node) {
+					s.Tables = append(s.Tables, p.parseTable(r, key, value))
+				})
+			}},
+		})
+		s.checkPaths(r)
+		p.sources[s.Name] = s
+	})
+}
+
+func (p *Policy) parseTable(r *reader, key, value *yaml.Node) Table {
+	t := Table{Name: key.Value, Pos: r.at(key)}
+	what := "table " + key.Value
+	r.fields(value, what, []field{
+		{"customer", true, func(n *yaml.Node) { t.Customer = parseOwner(r, n, what+", customer") }},
+		{"order", false, func(n *yaml.Node) { t.Order, _ = r.text(n, what+", order") }},
+		{"time", false, func(n *yaml.Node) { t.Time, _ = r.text(n, what+", time") }},
+		{"columns", true, func(n *yaml.Node) {
+			r.entries(n, what+", columns", func(key, value *yaml.Node) {
+				t.Columns = append(t.Columns, p.parseColumn(r, what, key, value))
+			})
+		}},
+		{"sensitive", false, func(n *yaml.Node) { t.Sensitive = parseSensitive(r, n, what+", sensitive") }},
+	})
+	return t
+}
+
+// parseOwner reads `customer_id` or `order_id -> orders.id`.
+func parseOwner(r *reader, n *yaml.Node, what string) Owner {
+	s, ok := r.text(n, what)
+	if !ok {
+		return Owner{}
+	}
+	column, path, isPath := strings.Cut(s, "->")
+	o := Owner{Column: strings.TrimSpace(column), Pos: r.at(n)}
+	if isPath {
+		table, key, dot := strings.Cut(strings.TrimSpace(path), ".")
+		o.Table, o.Key = strings.TrimSpace(table), strings.TrimSpace(key)
+		if !dot || o.Table == "" || o.Key == "" {
+			r.wrong(n, "such as `order_id -> orders.id`", "%s: expected `column -> table.column`, found %q", what, s)
+			return Owner{}
+		}
+	}
+	if o.Column == "" {
+		r.wrong(n, "such as `customer_id` or `order_id -> orders.id`", "%s: no column is named in %q", what, s)
+	}
+	return o
+}
+
+// parseColumn reads `name: identity` or `email: {category: contact, mask: email}`.
+func (p *Policy) parseColumn(r *reader, table string, key, value *yaml.Node) Column {
+	c := Column{Name: key.Value, Mask: MaskNull, Pos: r.at(key)}
+	what := table + ", column " + key.Value
+	category := func(n *yaml.Node) {
+		s, _ := r.word(n, what+", category", p.categoryNames())
+		c.Category = access.Category(s)
+	}
+	if value.Kind == yaml.ScalarNode {
+		category(value)
+		return c
+	}
+	r.fields(value, what, []field{
+		{"category", true, category},
+		{"mask", false, func(n *yaml.Node) {
+			s, _ := r.word(maskWord(n), what+", mask", masks)
+			c.Mask = Mask(s)
+		}},
+		{"always", false, func(n *yaml.Node) {
+			s, _ := r.word(maskWord(n), what+", always", masks)
+			c.Always = Mask(s)
+		}},
+	})
+	return c
+}
+
+// maskWord lets `mask: null` mean the mask of that name: YAML reads it as
+// nothing.
+func maskWord(n *yaml.Node) *yaml.Node {
+	if isNull(n) && n.Value == "null" {
+		word := *n
+		word.Tag = "!!str"
+		return &word
+	}
+	return n
+}
+
+func parseSensitive(r *reader, n *yaml.Node, what string) Sensitive {
+	s := Sensitive{Pos: r.at(n)}
+	r.fields(n, what, []field{
+		{"column", true, func(n *yaml.Node) { s.Column, _ = r.text(n, what+", column") }},
+		{"goods", true, func(n *yaml.Node) {
+			for _, item := range r.texts(n, what+", goods") {
+				s.Goods = append(s.Goods, item.Value)
+			}
+			if n.Kind == yaml.SequenceNode && len(s.Goods) == 0 {
+				r.wrong(n, "name them, or take `sensitive:` away", "%s: no goods are named", what)
+			}
+		}},
+	})
+	return s
+}
+
+// Table returns the mapped table of this name.
+func (s Source) Table(name string) (Table, bool) {
+	for _, t := range s.Tables {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Table{}, false
+}
+
+// tableNames returns the names of all mapped tables.
+func (s Source) tableNames() []string {
+	out := make([]string, len(s.Tables))
+	for i, t := range s.Tables {
+		out[i] = t.Name
+	}
+	return out
+}
+
+// checkPaths notes paths that lead nowhere or in a circle.
+func (s Source) checkPaths(r *reader) {
+	for _, t := range s.Tables {
+		seen := map[string]bool{t.Name: true}
+		for at := t; at.Customer.Table != ""; {
+			next, ok := s.Table(at.Customer.Table)
+			if !ok {
+				if at.Name == t.Name { // else it is told at the table whose path breaks
+					r.problems.add(at.Customer.Pos, didYouMean(at.Customer.Table, s.tableNames()),
+						"table %s, customer: the path leads to table %q, which isn't mapped", t.Name, at.Customer.Table)
+				}
+				break
+			}
+			if seen[next.Name] {
+				r.problems.add(t.Customer.Pos, "end it at a table that holds the customer's id",
+					"table %s, customer: the path goes in a circle at table %s", t.Name, next.Name)
+				break
+			}
+			seen[next.Name] = true
+			at = next
+		}
+	}
+}
+
+// checkIdentifier notes an identifier whose column isn't in the data map.
+func (p *Policy) checkIdentifier(r *reader, n *yaml.Node, what string, id Identifier) {
+	s, ok := p.sources[id.Source]
+	if !ok {
+		r.wrong(n, didYouMean(id.Source, sortedKeys(p.sources)), "%s: unknown source %q", what, id.Source)
+		return
+	}
+	t, ok := s.Table(id.Table)
+	if !ok {
+		r.wrong(n, didYouMean(id.Table, s.tableNames()), "%s: unknown table %q", what, id.Table)
+		return
+	}
+	if _, ok := t.Column(id.Column); !ok {
+		names := make([]string, len(t.Columns))
+		for i, c := range t.Columns {
+			names[i] = c.Name
+		}
+		r.wrong(n, didYouMean(id.Column, names), "%s: table %s has no mapped column %q", what, id.Table, id.Column)
+	}
+}
+
+// sortedKeys returns a map's keys in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
