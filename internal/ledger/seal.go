@@ -1,0 +1,143 @@
+package ledger
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+const (
+	secretSize = 32
+	saltSize   = 32
+	tagSize    = 16
+	nonceSize  = 12
+	keyIDSize  = len(KeyID{})
+	sealedMin  = keyIDSize + saltSize + tagSize
+	sealedMax  = sealedMin + MaxPart
+)
+
+// A sealer seals and opens the parts of one person.
+type sealer struct {
+	person string
+	id     KeyID
+	aead   cipher.AEAD
+	check  Hash // proves to the tree which secret and person the id stands for
+
+	announced bool // its KindKey leaf is in the journal; touched under Ledger.turn only
+}
+
+// The ways in which a sealed part can fail to open. Each means that bytes were
+// changed, exchanged, or that the key table was.
+var (
+	errSealed     = errors.New("malformed sealed part")
+	errNotOpening = errors.New("the sealed part is not the one that was recorded here, or its key row was changed")
+	errDigest     = errors.New("the sealed parts are not those that the leaf names")
+	errCommitment = errors.New("the sealed part does not match the commitment in the leaf")
+)
+
+// newSealer makes the sealer of a row of the key table.
+func newSealer(k Key) (*sealer, error) {
+	if len(k.Secret) != secretSize {
+		return nil, fmt.Errorf("key %x: the secret has %d bytes, not %d", k.ID, len(k.Secret), secretSize)
+	}
+	block, err := aes.NewCipher(derive(k.Secret, []byte("paravent seal v1\x00")))
+	if err != nil {
+		return nil, fmt.Errorf("key %x: %w", k.ID, err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, fmt.Errorf("key %x: %w", k.ID, err)
+	}
+	s := &sealer{person: k.Person, id: k.ID, aead: aead}
+	copy(s.check[:], derive(k.Secret, []byte("paravent key v1\x00"), k.ID[:], []byte(k.Person)))
+	return s, nil
+}
+
+// derive returns HMAC-SHA256(secret, parts joined): one secret, one use each.
+func derive(secret []byte, parts ...[]byte) []byte {
+	m := hmac.New(sha256.New, secret)
+	for _, p := range parts {
+		m.Write(p)
+	}
+	return m.Sum(nil)
+}
+
+// detail returns the Detail of the key's KindKey leaf: id and check value.
+func (s *sealer) detail() []byte {
+	return append(append(make([]byte, 0, keyIDSize+len(s.check)), s.id[:]...), s.check[:]...)
+}
+
+// commit returns HMAC-SHA256(salt, plain): what the tree holds of a part.
+func commit(salt, plain []byte) (h Hash) {
+	m := hmac.New(sha256.New, salt)
+	m.Write(plain)
+	m.Sum(h[:0])
+	return h
+}
+
+// digest returns the hash that binds a record's sealed parts, as they lie in the
+// journal, to its leaf: so a change is found without any key (G4). It is zero
+// where there are none.
+func digest(sealed [2][]byte) Hash {
+	if len(sealed[0])+len(sealed[1]) == 0 {
+		return Hash{}
+	}
+	h := sha256.New()
+	var n [4]byte
+	for _, part := range sealed {
+		binary.LittleEndian.PutUint32(n[:], uint32(len(part)))
+		h.Write(n[:])
+		h.Write(part)
+	}
+	var d Hash
+	h.Sum(d[:0])
+	return d
+}
+
+// bound returns what a sealed part is bound to: which of the two parts it is,
+// and its commitment. The leaf binds the commitment to a position, so a part
+// moved to another record doesn't open there, and sealing needs no position.
+func bound(b []byte, part byte, commitment Hash) []byte {
+	b = append(b, "paravent part v1\x00"...)
+	b = append(b, part)
+	return append(b, commitment[:]...)
+}
+
+// seal appends to b the sealed form of plain: key id, then AES-256-GCM of a new
+// random salt and plain. The nonce is the commitment's first 12 bytes: the
+// output of a PRF under a salt that is random each time, so it's as unlikely to
+// repeat as a random one and needs no room.
+func (s *sealer) seal(b []byte, part byte, plain []byte) (sealed []byte, commitment Hash) {
+	b = append(b, s.id[:]...)
+	at := len(b)
+	var salt [saltSize]byte
+	rand.Read(salt[:])
+	b = append(append(b, salt[:]...), plain...)
+	commitment = commit(salt[:], plain)
+	var scratch [64]byte
+	sealed = s.aead.Seal(b[:at], commitment[:nonceSize], b[at:], bound(scratch[:0], part, commitment))
+	return sealed, commitment
+}
+
+// open is the inverse of seal. It fails unless the sealed part was made by this
+// key, for this part, of a plaintext that has this commitment.
+func (s *sealer) open(sealed []byte, part byte, commitment Hash) (salt, plain []byte, err error) {
+	if len(sealed) < sealedMin || KeyID(sealed[:keyIDSize]) != s.id {
+		return nil, nil, errSealed
+	}
+	var scratch [64]byte
+	both, err := s.aead.Open(nil, commitment[:nonceSize], sealed[keyIDSize:], bound(scratch[:0], part, commitment))
+	if err != nil {
+		return nil, nil, errNotOpening
+	}
+	salt, plain = both[:saltSize:saltSize], both[saltSize:]
+	if commit(salt, plain) != commitment {
+		return nil, nil, errCommitment
+	}
+	return salt, plain, nil
+}
