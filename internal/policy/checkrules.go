@@ -190,7 +190,7 @@ func (c *ruleCheck) unknown(base, name string) {
 			known = append(known, a.path[strings.LastIndexByte(a.path, '.')+1:])
 		}
 	}
-	c.problems.add(c.rule.find(name), didYouMean(name, known), "rule %q: unknown attribute %s", c.rule.id, what)
+	c.problems.add(c.rule.find(name), DidYouMean(name, known), "rule %q: unknown attribute %s", c.rule.id, what)
 }
 
 // value looks at a literal.
@@ -215,7 +215,7 @@ func (c *ruleCheck) entity(e types.EntityUID) {
 	c.entityType(e.Type)
 	names, closed := c.vocabulary[string(e.Type)]
 	if closed && !slices.Contains(names, string(e.ID)) {
-		c.problems.add(c.rule.find(fmt.Sprintf("%q", string(e.ID))), didYouMean(string(e.ID), names),
+		c.problems.add(c.rule.find(fmt.Sprintf("%q", string(e.ID))), DidYouMean(string(e.ID), names),
 			"rule %q can never apply: there is no %s %q", c.rule.id, strings.ToLower(string(e.Type)), string(e.ID))
 	}
 	if e.Type == "Customer" { // a rule that names her rests on who she is
@@ -227,7 +227,7 @@ func (c *ruleCheck) entity(e types.EntityUID) {
 func (c *ruleCheck) entityType(t types.EntityType) {
 	known := []string{"Employee", "Customer", "Role", "Team", "Purpose", "Category", "Relation", "Action"}
 	if !slices.Contains(known, string(t)) {
-		c.problems.add(c.rule.find(string(t)), didYouMean(string(t), known), "rule %q: unknown entity type %s", c.rule.id, t)
+		c.problems.add(c.rule.find(string(t)), DidYouMean(string(t), known), "rule %q: unknown entity type %s", c.rule.id, t)
 	}
 }
 

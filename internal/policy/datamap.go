@@ -79,7 +79,8 @@ type Column struct {
 }
 
 // Sensitive says which rows of a table are sensitive goods: those whose Column
-// holds one of Goods, compared without case and surrounding blanks.
+// holds one of Goods, compared without case and surrounding blanks. A row whose
+// Column is empty can't be told from them and stays hidden, too.
 type Sensitive struct {
 	Column string // "" where the table has none
 	Goods  []string

@@ -71,7 +71,7 @@ func (p *Policy) parseCategories(r *reader, n *yaml.Node) {
 			{"fideslang", true, func(n *yaml.Node) {
 				for _, item := range r.texts(n, what+", fideslang") {
 					if !slices.Contains(fideslang(), item.Value) {
-						r.wrong(item, didYouMean(item.Value, fideslang()), "%s: %q is not a data category of fideslang", what, item.Value)
+						r.wrong(item, DidYouMean(item.Value, fideslang()), "%s: %q is not a data category of fideslang", what, item.Value)
 						continue
 					}
 					c.Fideslang = append(c.Fideslang, item.Value)

@@ -149,7 +149,7 @@ func (s Source) checkPaths(r *reader) {
 			next, ok := s.Table(at.Customer.Table)
 			if !ok {
 				if at.Name == t.Name { // else it is told at the table whose path breaks
-					r.problems.add(at.Customer.Pos, didYouMean(at.Customer.Table, s.tableNames()),
+					r.problems.add(at.Customer.Pos, DidYouMean(at.Customer.Table, s.tableNames()),
 						"table %s, customer: the path leads to table %q, which isn't mapped", t.Name, at.Customer.Table)
 				}
 				break
@@ -169,12 +169,12 @@ func (s Source) checkPaths(r *reader) {
 func (p *Policy) checkIdentifier(r *reader, n *yaml.Node, what string, id Identifier) {
 	s, ok := p.sources[id.Source]
 	if !ok {
-		r.wrong(n, didYouMean(id.Source, sortedKeys(p.sources)), "%s: unknown source %q", what, id.Source)
+		r.wrong(n, DidYouMean(id.Source, sortedKeys(p.sources)), "%s: unknown source %q", what, id.Source)
 		return
 	}
 	t, ok := s.Table(id.Table)
 	if !ok {
-		r.wrong(n, didYouMean(id.Table, s.tableNames()), "%s: unknown table %q", what, id.Table)
+		r.wrong(n, DidYouMean(id.Table, s.tableNames()), "%s: unknown table %q", what, id.Table)
 		return
 	}
 	if _, ok := t.Column(id.Column); !ok {
@@ -182,7 +182,7 @@ func (p *Policy) checkIdentifier(r *reader, n *yaml.Node, what string, id Identi
 		for i, c := range t.Columns {
 			names[i] = c.Name
 		}
-		r.wrong(n, didYouMean(id.Column, names), "%s: table %s has no mapped column %q", what, id.Table, id.Column)
+		r.wrong(n, DidYouMean(id.Column, names), "%s: table %s has no mapped column %q", what, id.Table, id.Column)
 	}
 }
 

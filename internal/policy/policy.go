@@ -108,6 +108,10 @@ func (p *Policy) Needs() []access.PurposeNeeds {
 	return out
 }
 
+// File returns the name of the policy.yaml, for problems that only show when the
+// data map meets a database.
+func (p *Policy) File() string { return p.file }
+
 // Rules returns the id and the text of every rule of the Cedar file, in its
 // order, with the place where it stands.
 func (p *Policy) Rules() []Rule {

@@ -82,9 +82,9 @@ func (ps *Problems) sort() {
 	*ps = slices.Compact(*ps)
 }
 
-// didYouMean returns a hint that names the nearest of the known words, or lists
-// them where none is near and they are few.
-func didYouMean(word string, known []string) string {
+// DidYouMean returns a hint that names the nearest of the known words, or lists
+// them where none is near and they are few; "" where they are many.
+func DidYouMean(word string, known []string) string {
 	best, at := 1+len(word)/3, ""
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d <= best && (at == "" || d < best) {

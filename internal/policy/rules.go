@@ -240,7 +240,7 @@ func (r *rule) annotations(problems *Problems) {
 	for key, value := range r.policy.Annotations() {
 		given[string(key)] = strings.TrimSpace(string(value))
 		if !slices.Contains(known, string(key)) {
-			problems.add(r.find("@"+string(key)), didYouMean(string(key), known), "unknown annotation @%s", key)
+			problems.add(r.find("@"+string(key)), DidYouMean(string(key), known), "unknown annotation @%s", key)
 		}
 	}
 	get := func(key string) string { return given[key] }
@@ -263,7 +263,7 @@ func (r *rule) annotations(problems *Problems) {
 	asker := get("asker")
 	i := slices.Index(classNames, asker)
 	if i < 0 {
-		hint := didYouMean(asker, classNames)
+		hint := DidYouMean(asker, classNames)
 		if asker == "" {
 			hint = `such as @asker("task")`
 		}
@@ -301,7 +301,7 @@ func (r *rule) checkAnswer(problems *Problems) {
 	case r.liftedBy != "" && !slices.Contains(allowed, r.liftedBy):
 		hint := "take it away"
 		if len(allowed) > 0 {
-			hint = didYouMean(r.liftedBy, allowed)
+			hint = DidYouMean(r.liftedBy, allowed)
 		}
 		problems.add(r.find("@lifted_by"), hint, "rule %q: @lifted_by(%q) doesn't go with @asker(%q)", r.id, r.liftedBy, classNames[r.class])
 	}

@@ -95,7 +95,7 @@ func (r *reader) fields(n *yaml.Node, what string, fields []field) {
 	ok := r.entries(n, what, func(key, value *yaml.Node) {
 		i := slices.Index(names, key.Value)
 		if i < 0 {
-			r.wrong(key, didYouMean(key.Value, names), "%s: unknown key %q", what, key.Value)
+			r.wrong(key, DidYouMean(key.Value, names), "%s: unknown key %q", what, key.Value)
 			return
 		}
 		seen[key.Value] = true
@@ -181,7 +181,7 @@ func (r *reader) word(n *yaml.Node, what string, known []string) (string, bool) 
 		return "", false
 	}
 	if !slices.Contains(known, s) {
-		r.wrong(n, didYouMean(s, known), "%s: unknown word %q", what, s)
+		r.wrong(n, DidYouMean(s, known), "%s: unknown word %q", what, s)
 		return "", false
 	}
 	return s, true
