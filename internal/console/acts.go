@@ -1,0 +1,95 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"paravent/internal/access"
+	"paravent/internal/ledger"
+	"paravent/internal/lookup"
+)
+
+// What people do on the pages, as the records name it.
+const (
+	actPageRefused  = "page_refused"  // a page that isn't for his role; About: its route
+	actOpenTask     = "open_task"     // About: the task
+	actOpenRequest  = "open_request"  // About: the request
+	actOpenFindings = "open_findings" // the list
+	actOpenSamples  = "open_samples"  // the list
+	actOpenFinding  = "open_finding"  // About: the finding or sample
+	actWhoLooked    = "who_looked"    // who looked at a customer
+)
+
+// actTitle is an act in the words of the pages.
+func actTitle(name string) string {
+	switch name {
+	case actPageRefused:
+		return "Tried a page of another role"
+	case actOpenTask:
+		return "Opened a task"
+	case actOpenRequest:
+		return "Read a request for a second person"
+	case actOpenFindings:
+		return "Read the list of findings"
+	case actOpenSamples:
+		return "Read the list of samples"
+	case actOpenFinding:
+		return "Opened a finding"
+	case actWhoLooked:
+		return "Asked who looked"
+	}
+	return words(name) // an act of another package, such as agree or lift_lock
+}
+
+// recorded is the line that tells a reader as what his act is in the ledger.
+type recorded struct {
+	What     string // such as "This look-up"
+	Before   string // such as "before it was shown"
+	Position uint64
+	Node     string
+	Hash     string // hexadecimal
+	Short    string
+	TreeSize uint64
+	Root     string
+}
+
+func newRecorded(what, before string, r ledger.Receipt) recorded {
+	hash := fmt.Sprintf("%x", r.Hash)
+	return recorded{What: what, Before: before, Position: r.Position, Node: r.Node, Hash: hash, Short: hash[:8],
+		TreeSize: r.Head.Size, Root: fmt.Sprintf("%x", r.Head.Root)}
+}
+
+// act records what the visitor is about to be shown. G7: with an error there is
+// no page, whoever he is.
+func (v *visit) act(a lookup.Act) (ledger.Receipt, error) {
+	a.Door = lookup.DoorConsole
+	receipt, err := v.c.Lookups.Act(v.r.Context(), v.in.Who, a)
+	if err != nil {
+		return receipt, fmt.Errorf("record %s: %w", a.Name, err)
+	}
+	return receipt, nil
+}
+
+// actAbout records one act once for each customer, so that each of them can be
+// told of it, and once in all where there are none. It returns the first receipt.
+func (v *visit) actAbout(a lookup.Act, about []access.CustomerID) (ledger.Receipt, error) {
+	if len(about) == 0 {
+		return v.act(a)
+	}
+	const atOnce = 16 // enough that many share one sync of the ledger
+	receipts, errs := make([]ledger.Receipt, len(about)), make([]error, len(about))
+	slots := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for i, customer := range about {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			one := a
+			one.Customer = customer
+			receipts[i], errs[i] = v.act(one)
+		})
+	}
+	all.Wait()
+	return receipts[0], errors.Join(errs...)
+}

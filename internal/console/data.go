@@ -1,0 +1,128 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"paravent/internal/access"
+	"paravent/internal/detect"
+	"paravent/internal/identity"
+	"paravent/internal/investigate"
+	"paravent/internal/ledger"
+	"paravent/internal/lookup"
+	"paravent/internal/task"
+)
+
+// SignOn proves who sits before the page; identity.Service is one.
+type SignOn interface {
+	// SignIn returns the session's secret for the cookie. Any mistake is the
+	// same access.Unauthenticated error; a throttled login says when to try again.
+	SignIn(ctx context.Context, login, password, device string) (secret string, in identity.SignedIn, err error)
+	// Session returns who a secret belongs to, or access.Unauthenticated.
+	Session(ctx context.Context, secret string) (identity.SignedIn, error)
+	// SignOut ends the session; afterwards its secret proves nothing.
+	SignOut(ctx context.Context, secret string) error
+}
+
+// Lookups is the one way to customers' data and to the ledger; lookup.Service
+// is one.
+type Lookups interface {
+	// Look returns what may be shown, after intent and outcome are durable. A
+	// refusal is an *access.Error; *lookup.Pending where a second person is asked.
+	Look(ctx context.Context, who identity.Who, r lookup.Request) (*lookup.Disclosure, error)
+	// Refused records a try that can't be understood and returns its answer.
+	Refused(ctx context.Context, who identity.Who, door string) error
+	// FindCaller returns the task of the caller that was found, or a refusal.
+	FindCaller(ctx context.Context, who identity.Who, said lookup.Said) (lookup.FoundCaller, error)
+	// LiftLock ends the lock of an employee's search for callers.
+	LiftLock(ctx context.Context, who identity.Who, employee access.EmployeeID) error
+	// Act records an act and is durable on return (G7); with an error nothing
+	// is recorded, and nothing may be shown.
+	Act(ctx context.Context, who identity.Who, a lookup.Act) (ledger.Receipt, error)
+}
+
+// Requests are the requests that wait for a second person;
+// investigate.Approvals is one.
+type Requests interface {
+	// Waiting returns the pending requests that this employee may decide,
+	// oldest first; that he read them is recorded before.
+	Waiting(ctx context.Context, who identity.Who) ([]investigate.Request, error)
+	// Own returns the asker's own request as far as he may know it (G9), or
+	// access.NotFound where it isn't his.
+	Own(ctx context.Context, who identity.Who, id access.RequestID) (investigate.Request, error)
+	// Decide records and carries out a yes or no. access.Conflict where the
+	// request was decided before or has lapsed, access.Denied where it isn't his.
+	Decide(ctx context.Context, who identity.Who, id access.RequestID, yes bool, note string) error
+}
+
+// RequestStates tells the state of requests for a count and for a decision just
+// made; it is asked nothing else. store.Store is one.
+type RequestStates interface {
+	// Request returns one request, or access.NotFound.
+	Request(ctx context.Context, id access.RequestID) (investigate.Request, error)
+	// Requests returns the chosen requests.
+	Requests(ctx context.Context, f investigate.Filter) ([]investigate.Request, error)
+}
+
+// Tasks tells what an employee has to work on; store.Store is one.
+type Tasks interface {
+	// TasksOf returns the tasks that are open at a moment and assigned to this
+	// employee or his team then, newest first, at most 200.
+	TasksOf(ctx context.Context, e access.EmployeeID, team access.TeamID, at time.Time) ([]access.Task, error)
+}
+
+// Standings tells how an employee stands to one task; task.Service is one.
+type Standings interface {
+	// Standing returns the task and how the employee stands to it now. A task
+	// that doesn't exist is a nil Task and no error.
+	Standing(ctx context.Context, e access.Employee, id access.TaskID) (task.Standing, error)
+}
+
+// People is the directory; store.Store is one.
+type People interface {
+	// Employee returns an employee, or access.NotFound.
+	Employee(ctx context.Context, id access.EmployeeID) (access.Employee, error)
+}
+
+// Findings is what the follower raised; store.Store is one.
+type Findings interface {
+	// Findings returns findings (samples false) or samples (true), newest
+	// first, at most limit.
+	Findings(ctx context.Context, samples bool, limit int) ([]detect.Finding, error)
+	// Finding returns one finding or sample by its id, or access.NotFound.
+	Finding(ctx context.Context, id string) (detect.Finding, error)
+	// CountFindings counts the findings, without the samples.
+	CountFindings(ctx context.Context) (int, error)
+}
+
+// Index is the searchable index of what the ledger holds; store.Store is one.
+type Index interface {
+	// LookupsAt returns look-ups and acts about a customer, newest first, at
+	// most limit; none for a customer that nobody looked at.
+	LookupsAt(ctx context.Context, customer access.CustomerID, limit int) ([]investigate.Indexed, error)
+	// LookupsBy returns an employee's look-ups and acts, newest first, at most
+	// limit.
+	LookupsBy(ctx context.Context, employee access.EmployeeID, limit int) ([]investigate.Indexed, error)
+	// LookupsByID returns the look-ups of these ids that the index knows, in
+	// order of time.
+	LookupsByID(ctx context.Context, ids []access.LookupID) ([]investigate.Indexed, error)
+	// CountLookups counts look-ups (acts apart) by outcome: for each outcome
+	// that occurs one number per step, the first step beginning at since
+	// (inclusive), each lasting step, steps of them.
+	CountLookups(ctx context.Context, since time.Time, step time.Duration, steps int) (map[access.Outcome][]int, error)
+}
+
+// System is what the pages tell about the program itself; it holds no person.
+type System struct {
+	Version     string        // of the program
+	Schema      int           // version of the store's tables
+	StoreOK     bool          // the store answers
+	Started     time.Time     // when the process began
+	Ledger      ledger.State  // whether look-ups can be recorded
+	LedgerSize  uint64        // records
+	Node        string        // name of this node in the ledger
+	Lag         time.Duration // how far the follower is behind the ledger
+	LagRecords  uint64        // the same in records
+	Explained   int           // look-ups that the follower could explain, since it began counting
+	Unexplained int           // those that it couldn't
+}
