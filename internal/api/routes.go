@@ -1,0 +1,37 @@
+package api
+
+import "net/http"
+
+// routes lists every route of this door.
+func (a *api) routes() http.Handler {
+	mux := http.NewServeMux()
+
+	// look-ups
+	mux.HandleFunc("POST /v1/lookups", a.proven(a.handleLookup))
+	mux.HandleFunc("POST /v1/callers", a.proven(a.handleCaller))
+	mux.HandleFunc("POST /v1/locks/{employee}/lift", a.proven(a.handleLift))
+	mux.HandleFunc("GET /v1/explain", a.proven(a.handleExplain))
+
+	// requests for a second person
+	mux.HandleFunc("GET /v1/requests", a.proven(a.handleRequests))
+	mux.HandleFunc("GET /v1/requests/{id}", a.proven(a.handleRequest))
+	mux.HandleFunc("POST /v1/requests/{id}", a.proven(a.handleDecide))
+
+	// access tokens
+	mux.HandleFunc("POST /v1/tokens", a.handleIssue) // proven by login and password
+	mux.HandleFunc("GET /v1/tokens", a.proven(a.handleTokens))
+	mux.HandleFunc("DELETE /v1/tokens/{id}", a.proven(a.handleRevoke))
+
+	// facts of the business
+	mux.HandleFunc("POST /v1/import/{table}", a.proven(a.handleImport))
+
+	// the program itself
+	mux.HandleFunc("GET /v1/state", a.handleState) // more for who is proven
+
+	// OpenID AuthZEN Authorization API 1.0
+	mux.HandleFunc("POST /access/v1/evaluation", a.proven(a.handleEvaluation))
+	mux.HandleFunc("GET /.well-known/authzen-configuration", a.handleMetadata)
+
+	mux.HandleFunc("/", a.handleNothing)
+	return a.guard(mux)
+}

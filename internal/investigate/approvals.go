@@ -1,0 +1,211 @@
+package investigate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"paravent/internal/access"
+	"paravent/internal/identity"
+	"paravent/internal/lookup"
+	"paravent/internal/policy"
+)
+
+// maxNote bounds what a second person writes beside his decision, in bytes.
+const maxNote = 500
+
+// Approvals is where a second person reads and decides requests. Everything
+// that he reads or does here is recorded before (G7).
+type Approvals struct {
+	c ApprovalsConfig
+}
+
+// ApprovalsConfig is what Approvals need; every field is required.
+type ApprovalsConfig struct {
+	Requests Requests
+	Tasks    Tasks
+	People   lookup.People
+	Policy   *policy.Policy
+	Recorder Recorder
+	Clock    access.Clock
+}
+
+// NewApprovals returns the Approvals of c. It refuses one in which something is
+// missing.
+func NewApprovals(c ApprovalsConfig) (*Approvals, error) {
+	if c.Requests == nil || c.Tasks == nil || c.People == nil || c.Policy == nil || c.Recorder == nil || c.Clock == nil {
+		return nil, errors.New("open approvals: a field of the configuration is missing")
+	}
+	return &Approvals{c: c}, nil
+}
+
+// Waiting returns the pending requests that this employee may decide, oldest
+// first. Unless there are none, his reading of them is recorded.
+func (a *Approvals) Waiting(ctx context.Context, who identity.Who) ([]Request, error) {
+	if !who.Proven() {
+		return nil, errUnproven()
+	}
+	me := who.Employee()
+	if !slices.Contains(a.c.Policy.SecondPerson().Who, me.Role) {
+		return nil, nil
+	}
+	pending, err := a.c.Requests.Requests(ctx, Filter{State: Waiting, Alive: a.c.Clock().UTC()})
+	if err != nil {
+		return nil, fmt.Errorf("list requests: %w", err)
+	}
+	var mine []Request
+	for _, r := range pending {
+		switch ok, err := a.stranger(ctx, me, r.Asker); {
+		case err != nil:
+			return nil, err
+		case ok:
+			mine = append(mine, r)
+		}
+	}
+	if len(mine) == 0 {
+		return nil, nil
+	}
+	if _, err := a.c.Recorder.Act(ctx, who, lookup.Act{Name: "list_requests", About: strconv.Itoa(len(mine)) + " waiting"}); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(mine, func(x, y Request) int { return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID)) })
+	return mine, nil
+}
+
+// Own returns the asker's own request, as far as he may know it: its state, not
+// why it was needed nor what was noted. access.NotFound where it isn't his.
+func (a *Approvals) Own(ctx context.Context, who identity.Who, id access.RequestID) (Request, error) {
+	if !who.Proven() {
+		return Request{}, errUnproven()
+	}
+	r, err := a.c.Requests.Request(ctx, id)
+	if err == nil && r.Asker != who.Employee().ID {
+		err = errNoRequest()
+	}
+	if err != nil {
+		return Request{}, err
+	}
+	if r.State == Waiting && !a.c.Clock().Before(r.Until) {
+		r.State = Lapsed
+	}
+	r.Why, r.Final, r.Note, r.By = nil, false, "", "" // G9: whatever rests on a fact about the customer reads the same
+	return r, nil
+}
+
+// Decide records and carries out a yes or no. It returns access.Denied where
+// this employee may not decide, or a yes can't help; access.Conflict where the
+// request was decided before or has lapsed; access.NotFound where there is none.
+func (a *Approvals) Decide(ctx context.Context, who identity.Who, id access.RequestID, yes bool, note string) error {
+	if !who.Proven() {
+		return errUnproven()
+	}
+	if len(note) > maxNote || !utf8.ValidString(note) || containsControl(note) {
+		return access.Errorf(access.Invalid, "The note is too long or holds what can't be printed.")
+	}
+	r, err := a.c.Requests.Request(ctx, id)
+	if err != nil {
+		return err
+	}
+	me, at := who.Employee(), a.c.Clock().UTC()
+	refused, err := a.mayDecide(ctx, me, r, yes)
+	if err != nil {
+		return err
+	}
+	act := lookup.Act{Name: "decline", Customer: r.Customer, Employee: r.Asker, About: string(r.ID)}
+	switch {
+	case refused != nil:
+		act.Name = "decide_refused"
+	case yes:
+		act.Name = "agree"
+	}
+	if _, err := a.c.Recorder.Act(ctx, who, act); err != nil { // G7: before it takes effect
+		return err
+	}
+	if refused != nil {
+		return refused
+	}
+	state := Declined
+	if yes {
+		state = Confirmed
+	}
+	again := r.State == state && r.By == me.ID // a crash may have come between the two steps below
+	if !again {
+		if err := a.c.Requests.DecideRequest(ctx, id, state, me.ID, at, note); err != nil {
+			return err
+		}
+	}
+	if !yes || r.Kind != lookup.ApproveTask {
+		return nil
+	}
+	if err := a.c.Tasks.Confirm(ctx, r.Task, me.ID); err != nil && access.CodeOf(err) != access.Conflict {
+		return fmt.Errorf("confirm the task: %w", err)
+	}
+	return nil
+}
+
+// mayDecide returns why this employee may not decide so, nil where he may. Its
+// reasons concern only himself and the request, which he may read.
+func (a *Approvals) mayDecide(ctx context.Context, me access.Employee, r Request, yes bool) (*access.Error, error) {
+	if !slices.Contains(a.c.Policy.SecondPerson().Who, me.Role) {
+		return access.Errorf(access.Denied, "Your role doesn't decide requests."), nil
+	}
+	ok, err := a.stranger(ctx, me, r.Asker)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return access.Errorf(access.Denied, "You can't decide your own request, nor your superior's.").
+			WithHint("Somebody else of your role can."), nil
+	}
+	c, err := a.c.People.Customer(ctx, r.Customer)
+	if err != nil && access.CodeOf(err) != access.NotFound {
+		return nil, fmt.Errorf("find what is known of the customer: %w", err)
+	}
+	ties, err := a.c.People.Relations(ctx, me.ID, r.Customer)
+	if err != nil {
+		return nil, fmt.Errorf("find relations: %w", err)
+	}
+	switch {
+	case c.Employee == me.ID || len(ties) > 0:
+		return access.Errorf(access.Denied, "You can't decide about this customer.").WithHint("Somebody else of your role can."), nil
+	case yes && r.Final:
+		return access.Errorf(access.Denied, "Nobody can agree to this; it can only be declined."), nil
+	}
+	return nil, nil
+}
+
+// stranger reports whether me may judge asker at all: he isn't himself, and not
+// somebody who leads him (G8).
+func (a *Approvals) stranger(ctx context.Context, me access.Employee, asker access.EmployeeID) (bool, error) {
+	if me.ID == asker || me.Manager == asker {
+		return false, nil
+	}
+	e, err := a.c.People.Employee(ctx, asker)
+	if access.CodeOf(err) == access.NotFound {
+		return false, nil // nobody agrees to the request of somebody who isn't there
+	}
+	if err != nil {
+		return false, fmt.Errorf("find the asker: %w", err)
+	}
+	leadsMe := e.Role.Lead() && e.Team != "" && e.Team == me.Team && !me.Role.Lead()
+	return !leadsMe, nil
+}
+
+func errUnproven() *access.Error { return access.Errorf(access.Unauthenticated, "Please sign in.") }
+
+func errNoRequest() *access.Error { return access.Errorf(access.NotFound, "There is no such request.") }
+
+// containsControl reports whether text holds what doesn't print, besides line ends.
+func containsControl(text string) bool {
+	for _, r := range text {
+		if !unicode.IsPrint(r) && r != '\n' {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,304 @@
+package investigate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"paravent/internal/access"
+	"paravent/internal/detect"
+	"paravent/internal/ledger"
+	"paravent/internal/lookup"
+)
+
+// How the Follower paces itself.
+const (
+	batch       = 2000             // records or facts that are read at once
+	settle      = 2 * time.Second  // so long a moment stays open for what comes a little late
+	outcomeWait = time.Minute      // an intent without an outcome by then counts as the whole grant
+	saveEvery   = 10 * time.Second // the engine's state is saved at least so often while something happens
+	idle        = time.Second      // without new records, time passes in such steps
+	retryFirst  = time.Second
+	retryMost   = 30 * time.Second
+)
+
+// FollowerConfig is what a Follower needs; every field but Log is required.
+type FollowerConfig struct {
+	Journal Journal
+	Facts   Facts
+	Index   Index
+	Detect  detect.Options
+	Needs   []access.PurposeNeeds // the policy's
+	Clock   access.Clock
+	Log     *slog.Logger
+}
+
+// Follower reads the journal and the facts, each at its own pace and each from
+// where it stopped, keeps the index of look-ups, and feeds the engine with both
+// in order of time. One goroutine (Run) does it all.
+//
+// The index is written first, with rows that may be written again; the engine's
+// state, both cursors and what was found are saved together, so that a crash at
+// any moment leads back to one consistent point and nothing is lost or doubled.
+type Follower struct {
+	c      FollowerConfig
+	engine *detect.Engine
+	next   uint64 // position of the next record
+	seq    int64  // of the last fact
+	open   map[uint64]*Indexed
+	queue  queue
+	raised []detect.Finding // not saved yet
+	picked []detect.Finding
+	saved  time.Time // when a checkpoint was last saved or loaded
+	dirty  bool      // something was taken in since
+
+	mu       sync.Mutex
+	position uint64    // of next, for Lag
+	lastRead time.Time // of the last record read
+	tally    detect.Tally
+}
+
+// NewFollower returns a Follower that hasn't begun. It refuses a configuration in which
+// something is missing.
+func NewFollower(c FollowerConfig) (*Follower, error) {
+	if c.Journal == nil || c.Facts == nil || c.Index == nil || c.Clock == nil {
+		return nil, errors.New("open the follower: a field of the configuration is missing")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Follower{c: c}, nil
+}
+
+// Run follows until ctx ends, and returns nil then. What goes wrong meanwhile is
+// logged and tried again from the last checkpoint.
+func (f *Follower) Run(ctx context.Context) error {
+	retry := retryFirst
+	for ctx.Err() == nil {
+		err := f.follow(ctx, func() { retry = retryFirst })
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+		f.c.Log.ErrorContext(ctx, "follower stopped; it begins again at its last checkpoint", "error", err, "in", retry)
+		select {
+		case <-time.After(retry):
+		case <-ctx.Done():
+		}
+		retry = min(2*retry, retryMost)
+	}
+	return nil
+}
+
+// follow works from the last checkpoint until something goes wrong, or ctx
+// ends: then it saves where it is.
+func (f *Follower) follow(ctx context.Context, well func()) error {
+	if err := f.load(ctx); err != nil {
+		return fmt.Errorf("load the checkpoint: %w", err)
+	}
+	for {
+		more, err := f.Step(ctx)
+		if ctx.Err() != nil {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEvery)
+			defer cancel()
+			if err == nil {
+				err = f.save(last)
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		well()
+		if more {
+			continue
+		}
+		wait, cancel := context.WithTimeout(ctx, idle)
+		_ = f.c.Journal.Wait(wait, f.next) // either there are records now or time has passed
+		cancel()
+	}
+}
+
+// Step takes in what there is, up to a bound, and reports whether there may be
+// more at once. Run calls it; a test or a one-shot command may, after Load.
+func (f *Follower) Step(ctx context.Context) (more bool, err error) {
+	rows, more, err := f.readRecords(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read the journal: %w", err)
+	}
+	// Facts are read after the records: a fact that was there before a look-up is
+	// never fed after it.
+	if err := f.readFacts(ctx); err != nil {
+		return false, fmt.Errorf("read facts: %w", err)
+	}
+	if len(rows) > 0 {
+		if err := f.c.Index.SaveIndexed(ctx, rows); err != nil {
+			return false, fmt.Errorf("save the index: %w", err)
+		}
+	}
+	f.feed(ctx, f.mark(more))
+	f.show()
+	due := !f.c.Clock().Before(f.saved.Add(saveEvery))
+	if f.dirty && (due || !more && len(f.raised)+len(f.picked) > 0) {
+		return more, f.save(ctx)
+	}
+	return more, nil
+}
+
+// readRecords reads the next records, and returns the rows of the index that
+// they make.
+func (f *Follower) readRecords(ctx context.Context) (rows []Indexed, more bool, err error) {
+	touched := map[uint64]int{} // position of a look-up → its place in rows
+	put := func(row Indexed) {
+		if i, ok := touched[row.Position]; ok {
+			rows[i] = row
+			return
+		}
+		touched[row.Position] = len(rows)
+		rows = append(rows, row)
+	}
+	n := 0
+	for r, err := range f.c.Journal.Records(ctx, f.next) {
+		if err != nil {
+			return nil, false, err
+		}
+		f.next, f.dirty = r.Position+1, true
+		f.lastRecord(r.Time)
+		d, ours, err := lookup.Decode(r)
+		switch {
+		case err != nil: // one record that can't be read must not hide all later ones
+			f.c.Log.ErrorContext(ctx, "record can't be read", "position", r.Position, "error", err)
+		case ours:
+			if row, ok := f.take(d); ok {
+				put(row)
+			}
+		}
+		if n++; n == batch {
+			return rows, true, nil
+		}
+	}
+	return rows, false, nil
+}
+
+// take puts one record where it belongs, and returns its row of the index.
+func (f *Follower) take(d lookup.Decoded) (Indexed, bool) {
+	if d.Kind == ledger.KindOutcome {
+		row := f.open[d.Of-1]
+		if d.Of == 0 || row == nil {
+			return Indexed{}, false // its intent waited too long and counts as the whole grant
+		}
+		delete(f.open, d.Of-1)
+		row.finish(d)
+		f.queue.addLookup(*row)
+		return *row, true
+	}
+	row := indexed(d)
+	switch {
+	case d.Act != "":
+	case d.Ends:
+		f.queue.addLookup(row)
+	default:
+		f.open[row.Position] = &row
+	}
+	return row, true
+}
+
+// readFacts reads all facts that there are.
+func (f *Follower) readFacts(ctx context.Context) error {
+	for {
+		facts, err := f.c.Facts.Facts(ctx, f.seq, batch)
+		if err != nil {
+			return err
+		}
+		for _, fact := range facts {
+			f.queue.addFact(fact)
+			f.seq, f.dirty = fact.Seq, true
+		}
+		if len(facts) < batch {
+			return nil
+		}
+	}
+}
+
+// mark returns up to which moment everything is known: not beyond the last
+// record while there are more, nor beyond a look-up whose outcome is awaited.
+func (f *Follower) mark(more bool) time.Time {
+	now := f.c.Clock().UTC()
+	at := now.Add(-settle)
+	if last := f.lastRecordAt(); more && last.Before(at) {
+		at = last
+	}
+	for position, row := range f.open {
+		switch {
+		case row.Lookup.At.Before(at.Add(-outcomeWait)): // its row in the index says "unknown" already
+			delete(f.open, position)
+			f.queue.addLookup(*row)
+		case row.Lookup.At.Before(at):
+			at = row.Lookup.At
+		}
+	}
+	return at
+}
+
+// feed gives the engine what is due at that moment, and takes what it raised.
+func (f *Follower) feed(ctx context.Context, at time.Time) {
+	for {
+		i, ok := f.queue.next(at)
+		if !ok {
+			break
+		}
+		if err := f.engine.Feed(i.event); err != nil {
+			f.c.Log.ErrorContext(ctx, "event can't be judged", "event", fmt.Sprintf("%T", i.event), "error", err)
+		}
+	}
+	if err := f.engine.Advance(at); err != nil {
+		f.c.Log.ErrorContext(ctx, "time can't pass", "error", err)
+	}
+	findings, samples := f.engine.Take()
+	f.raised, f.picked = append(f.raised, findings...), append(f.picked, samples...)
+	f.dirty = f.dirty || len(findings)+len(samples) > 0
+}
+
+// Lag returns how many records the Follower is behind the journal, and by how
+// much time; both 0 when it isn't.
+func (f *Follower) Lag() (records uint64, behind time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	size := f.c.Journal.Size()
+	if size <= f.position {
+		return 0, 0
+	}
+	if !f.lastRead.IsZero() {
+		behind = max(f.c.Clock().Sub(f.lastRead), 0)
+	}
+	return size - f.position, behind
+}
+
+// Tally returns what went through the engine so far, as of the last step.
+func (f *Follower) Tally() detect.Tally {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tally
+}
+
+// show makes the position and the tally visible to other goroutines.
+func (f *Follower) show() {
+	tally := f.engine.Tally()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.position, f.tally = f.next, tally
+}
+
+func (f *Follower) lastRecord(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lastRead = at
+}
+
+func (f *Follower) lastRecordAt() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lastRead
+}
