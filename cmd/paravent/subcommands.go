@@ -2,8 +2,20 @@ package main
 
 import "github.com/spf13/cobra"
 
-// subcommands lists every subcommand. Offline ones read and write files only;
-// the others start the server or are clients of a running one.
+// subcommands lists every subcommand.
 func subcommands(s streams) []*cobra.Command {
-	return []*cobra.Command{}
+	return []*cobra.Command{
+		// The server.
+		newDemoCommand(s),
+		newInitCommand(s),
+		newServeCommand(s),
+
+		// Clients of a running server, with the caller's own token.
+		newTokenCommand(s),
+		newImportCommand(s),
+		newPolicyCommand(s), // its check is offline
+
+		// Offline: files in, files out.
+		newReviewCommand(s),
+	}
 }

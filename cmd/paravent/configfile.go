@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"paravent/internal/policy"
+)
+
+// readFile fills c from the text of paravent.yaml and returns every mistake
+// with its line.
+func (c *Config) readFile(path string, text []byte) (problems policy.Problems) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return policy.Problems{{Pos: policy.Pos{File: path, Line: yamlLine(err)}, Message: strings.TrimPrefix(err.Error(), "yaml: "), Hint: "expected YAML"}}
+	}
+	if len(doc.Content) == 0 {
+		return policy.Problems{{Pos: policy.Pos{File: path, Line: 1}, Message: "the file is empty", Hint: "expected settings: " + knownSettings()}}
+	}
+	r := fileReader{config: c, path: path}
+	r.mapping(doc.Content[0], "")
+	return r.problems
+}
+
+// fileReader walks the nodes of paravent.yaml.
+type fileReader struct {
+	config   *Config
+	path     string
+	problems policy.Problems
+}
+
+func (r *fileReader) complain(n *yaml.Node, message, hint string) {
+	r.problems = append(r.problems, policy.Problem{Pos: policy.Pos{File: r.path, Line: n.Line, Column: n.Column}, Message: message, Hint: hint})
+}
+
+// mapping reads one mapping whose keys begin with prefix ("" or "tls.").
+func (r *fileReader) mapping(n *yaml.Node, prefix string) {
+	if n.Kind != yaml.MappingNode {
+		r.complain(n, "expected settings, one `key: value` a line", "known are "+knownSettings())
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		name := prefix + key.Value
+		if seen[name] {
+			r.complain(key, name+" is set twice", "keep one of them")
+			continue
+		}
+		seen[name] = true
+		switch {
+		case name == "hosts":
+			r.hosts(value)
+		case name == "sources":
+			r.sources(value)
+		case prefix == "" && section(name):
+			r.mapping(value, name+".")
+		case value.Kind != yaml.ScalarNode:
+			r.complain(value, name+": expected one value", "")
+		default:
+			problems := r.config.apply(name, value.Value, r.path, key.Line)
+			r.problems = append(r.problems, problems...)
+		}
+	}
+}
+
+// section reports whether some setting is called name.something.
+func section(name string) bool {
+	for _, s := range settings {
+		if strings.HasPrefix(s.key, name+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *fileReader) hosts(n *yaml.Node) {
+	if n.Kind != yaml.SequenceNode {
+		r.complain(n, "hosts: expected a list of names", "such as hosts: [paravent.example.com]")
+		return
+	}
+	for _, item := range n.Content {
+		if matches(item.Value, `^[A-Za-z0-9.-]+(:[0-9]+)?$`) != nil {
+			r.complain(item, fmt.Sprintf("hosts: %q is not a host name", item.Value), "expected a name such as paravent.example.com")
+			continue
+		}
+		r.config.Hosts = append(r.config.Hosts, item.Value)
+	}
+}
+
+func (r *fileReader) sources(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		r.complain(n, "sources: expected a mapping of names to databases", "such as sources: {shop: {kind: sqlite, path: shop.db}}")
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, body := n.Content[i], n.Content[i+1]
+		if body.Kind != yaml.MappingNode {
+			r.complain(body, "sources."+name.Value+": expected kind and path", "such as {kind: sqlite, path: shop.db}")
+			continue
+		}
+		r.source(name, body)
+	}
+}
+
+func (r *fileReader) source(name, body *yaml.Node) {
+	var s SourceConfig
+	for i := 0; i+1 < len(body.Content); i += 2 {
+		key, value := body.Content[i], body.Content[i+1]
+		switch key.Value {
+		case "kind":
+			s.Kind = value.Value
+		case "path":
+			s.Path = value.Value
+		default:
+			r.complain(key, fmt.Sprintf("unknown setting %q", "sources."+name.Value+"."+key.Value), "known are kind, path")
+		}
+	}
+	if s.Kind != "sqlite" {
+		r.complain(body, fmt.Sprintf("sources.%s.kind: %q is not a kind of database", name.Value, s.Kind), "expected sqlite")
+	}
+	if s.Path == "" {
+		r.complain(body, "sources."+name.Value+".path is missing", "expected the path of the database file")
+	}
+	r.config.Sources[name.Value] = s
+	r.config.origin["sources."+name.Value] = policy.Pos{File: r.path, Line: name.Line}
+}
+
+// yamlLine takes the line out of a YAML syntax error ("yaml: line 3: ...").
+func yamlLine(err error) int {
+	var line int
+	if _, scanErr := fmt.Sscanf(err.Error(), "yaml: line %d:", &line); scanErr != nil {
+		return 1
+	}
+	return line
+}

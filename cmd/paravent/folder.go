@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"paravent/internal/access"
+	"paravent/internal/identity"
+	"paravent/internal/ledger"
+	"paravent/internal/store"
+)
+
+// The names inside a data folder.
+const (
+	ledgerFolder  = "ledger"
+	storeFolder   = "store"
+	pseudonymFile = "pseudonym.key" // 32 random bytes, mode 0600
+	setupFile     = "setup.hash"    // SHA-256 of the first administrator's code, hex
+	demoFile      = "DEMO"          // marks a folder that serve refuses
+	lockFile      = "lock"          // held by the one process that owns the folder
+)
+
+// makeFolder makes a data folder with a new ledger, a new store and new keys,
+// and returns the code with which the first administrator signs in. The
+// folder must not exist.
+func makeFolder(ctx context.Context, dir, node string, clock access.Clock) (setupCode string, err error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make data folder: %w", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, storeFolder), 0o700); err != nil {
+		return "", fmt.Errorf("make data folder: %w", err)
+	}
+	st, err := store.Open(ctx, filepath.Join(dir, storeFolder), clock)
+	if err != nil {
+		return "", err
+	}
+	options := ledger.Options{Node: node, Clock: clock, Keys: st.Keys()}
+	if err := errors.Join(ledger.Create(filepath.Join(dir, ledgerFolder), options), st.Close()); err != nil {
+		return "", fmt.Errorf("make ledger: %w", err)
+	}
+	key := make([]byte, 32)
+	rand.Read(key) // never fails
+	if err := os.WriteFile(filepath.Join(dir, pseudonymFile), key, 0o600); err != nil {
+		return "", fmt.Errorf("make pseudonym key: %w", err)
+	}
+	code, hash := identity.NewSetupCode()
+	if err := os.WriteFile(filepath.Join(dir, setupFile), []byte(hex.EncodeToString(hash)+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep hash of setup code: %w", err)
+	}
+	return code, nil
+}
+
+// folder is a data folder that this process owns.
+type folder struct {
+	path         string
+	pseudonymKey []byte
+	setupHash    []byte
+	lock         *os.File
+}
+
+// openFolder takes a data folder for this process. A folder without its ledger
+// or keys is refused, never completed: what is missing may have been taken.
+func openFolder(path string) (*folder, error) {
+	f := &folder{path: path}
+	for _, name := range []string{ledgerFolder, storeFolder, filepath.Join(storeFolder, store.KeysFile)} {
+		if _, err := os.Stat(filepath.Join(path, name)); err != nil {
+			return nil, access.Errorf(access.Invalid, "%s is not a whole data folder: %s is missing", path, name).Because(err).
+				WithHint("Restore it from a backup, or make a new folder with: paravent init DIR")
+		}
+	}
+	var err error
+	if f.pseudonymKey, err = os.ReadFile(filepath.Join(path, pseudonymFile)); err != nil || len(f.pseudonymKey) != 32 {
+		return nil, access.Errorf(access.Invalid, "%s: the pseudonym key is missing or damaged", path).Because(err).
+			WithHint("Restore " + pseudonymFile + " from a backup; with a new one, old and new pseudonyms would differ.")
+	}
+	text, err := os.ReadFile(filepath.Join(path, setupFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read setup hash: %w", err)
+	}
+	if f.setupHash, err = hex.DecodeString(string(trimNewline(text))); err != nil {
+		return nil, fmt.Errorf("read setup hash: %w", err)
+	}
+	return f, f.takeLock()
+}
+
+func trimNewline(text []byte) []byte {
+	for len(text) > 0 && (text[len(text)-1] == '\n' || text[len(text)-1] == '\r') {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+// takeLock makes this process the folder's one owner until it ends, however it
+// ends.
+func (f *folder) takeLock() error {
+	lock, err := os.OpenFile(filepath.Join(f.path, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock data folder: %w", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return errors.Join(access.Errorf(access.Unavailable, "another process uses %s", f.path).
+			WithHint("Stop it first; a data folder belongs to one running server."), lock.Close())
+	}
+	f.lock = lock
+	return nil
+}
+
+// isDemo reports whether a demo made the data folder.
+func isDemo(path string) bool {
+	_, err := os.Stat(filepath.Join(path, demoFile))
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+func (f *folder) close() error { return f.lock.Close() }

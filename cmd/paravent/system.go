@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"paravent/internal/access"
+	"paravent/internal/api"
+	"paravent/internal/console"
+	"paravent/internal/detect"
+	"paravent/internal/identity"
+	"paravent/internal/investigate"
+	"paravent/internal/ledger"
+	"paravent/internal/lookup"
+	"paravent/internal/policy"
+	"paravent/internal/qualify"
+	"paravent/internal/source"
+	"paravent/internal/store"
+	"paravent/internal/task"
+)
+
+// system is the whole program, opened: the parts in the order in which they
+// need each other.
+type system struct {
+	config  *Config
+	clock   access.Clock
+	log     *slog.Logger
+	started time.Time
+
+	folder  *folder
+	policy  *policy.Policy
+	store   *store.Store
+	ledger  *ledger.Ledger
+	source  *source.SQLite
+	signOn  *identity.Service
+	tasks   *task.Service
+	qualify *qualify.Service
+	lookups *lookup.Service
+
+	approvals *investigate.Approvals
+	follower  *investigate.Follower
+	handler   http.Handler
+}
+
+// openSystem opens everything that the configuration names, and nothing is
+// served before all of it stands. What was opened is closed again on an error.
+func openSystem(ctx context.Context, c *Config, p *policy.Policy, clock access.Clock, log *slog.Logger) (_ *system, err error) {
+	s := &system{config: c, policy: p, clock: clock, log: log, started: clock()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.folder, err = openFolder(c.Data); err != nil {
+		return nil, err
+	}
+	if err := s.openSource(ctx); err != nil {
+		return nil, err
+	}
+	if s.store, err = store.Open(ctx, filepath.Join(c.Data, storeFolder), clock); err != nil {
+		return nil, err
+	}
+	s.ledger, err = ledger.Open(filepath.Join(c.Data, ledgerFolder), ledger.Options{Node: c.Node, Clock: clock, Keys: s.store.Keys(), Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	if err := s.openServices(); err != nil {
+		return nil, err
+	}
+	return s, s.openDoors()
+}
+
+// openSource opens the protected database. There is one for now; the policy's
+// map names it.
+func (s *system) openSource(ctx context.Context) error {
+	if len(s.config.Sources) != 1 {
+		return access.Errorf(access.Invalid, "sources names %d databases; one can be served", len(s.config.Sources))
+	}
+	for name, sc := range s.config.Sources {
+		db, err := source.Open(ctx, name, sc.Path, s.policy, source.WithPseudonymKey(s.folder.pseudonymKey))
+		if err != nil {
+			return err
+		}
+		s.source = db
+	}
+	return nil
+}
+
+func (s *system) openServices() (err error) {
+	c := s.config
+	s.signOn = identity.New(s.store, s.clock, identity.Options{
+		SessionFor: c.SessionLasts, IdleFor: c.SessionIdle, SetupCodeHash: s.folder.setupHash,
+	})
+	s.tasks = task.New(s.store, s.clock)
+	s.qualify = qualify.New(s.store)
+	s.lookups, err = lookup.New(lookup.Config{
+		Policy: s.policy, Tasks: s.tasks, Qualifications: s.qualify, People: s.store,
+		Approvals: investigate.NewBook(s.store, s.policy), Source: s.source, Journal: s.ledger, Tries: s.store.Tries(),
+		Clock: s.clock, PseudonymKey: s.folder.pseudonymKey, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.approvals, err = investigate.NewApprovals(investigate.ApprovalsConfig{
+		Requests: s.store, Tasks: s.tasks, People: s.store, Policy: s.policy, Recorder: s.lookups, Clock: s.clock,
+	})
+	if err != nil {
+		return err
+	}
+	s.follower, err = investigate.NewFollower(investigate.FollowerConfig{
+		Journal: s.ledger, Facts: s.store, Index: s.store, Detect: detect.Options{Budget: c.Budget},
+		Needs: s.policy.Needs(), Clock: s.clock, Log: s.log,
+	})
+	return err
+}
+
+// openDoors makes the one handler: programs under /v1, /access and
+// /.well-known, people everywhere else.
+func (s *system) openDoors() error {
+	programs, err := api.New(api.Config{
+		SignOn: s.signOn, Lookups: s.lookups, Requests: s.approvals, Facts: s.tasks, Qualifications: s.qualify,
+		State: s.apiState, Hosts: s.hosts(), Base: s.url(), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	people, err := console.New(console.Config{
+		SignOn: s.signOn, Lookups: s.lookups, Requests: s.approvals, RequestStates: s.store, Tasks: s.store, Standings: s.tasks, People: s.store,
+		Findings: s.store, Index: s.store, Policy: s.policy, System: s.state, Pseudonym: s.lookups.Pseudonym,
+		Clock: s.clock, Log: s.log, TLS: s.config.TLSCert != "", Hosts: s.hosts(), Zone: time.Local,
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", programs)
+	mux.Handle("/access/", programs)
+	mux.Handle("/.well-known/", programs)
+	mux.Handle("/", people)
+	s.handler = mux
+	return nil
+}
+
+// hosts are the names under which the server answers.
+func (s *system) hosts() []string {
+	host, port, err := net.SplitHostPort(s.config.Listen)
+	if err != nil {
+		return s.config.Hosts
+	}
+	all := append([]string{s.config.Listen}, s.config.Hosts...)
+	if loopback(host) {
+		all = append(all, net.JoinHostPort("localhost", port), net.JoinHostPort("127.0.0.1", port))
+	}
+	for _, h := range s.config.Hosts {
+		if !strings.Contains(h, ":") {
+			all = append(all, net.JoinHostPort(h, port))
+		}
+	}
+	return all
+}
+
+// state is what the pages tell about the program itself.
+func (s *system) state() console.System {
+	records, behind := s.follower.Lag()
+	tally := s.follower.Tally()
+	explained := 0
+	for _, t := range tally.Explained {
+		explained += t.Lookups
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return console.System{
+		Version: version, Schema: s.store.Schema(), StoreOK: s.store.Ping(ctx) == nil, Started: s.started,
+		Ledger: s.ledger.State(), LedgerSize: s.ledger.Size(), Node: s.config.Node,
+		Lag: behind, LagRecords: records, Explained: explained, Unexplained: tally.Unexplained,
+	}
+}
+
+// apiState is the same for programs.
+func (s *system) apiState() api.State {
+	records, behind := s.follower.Lag()
+	l := s.ledger.State()
+	return api.State{OK: l.OK, Ledger: l, Records: s.ledger.Size(), LagRecords: records, Lag: behind, Version: version}
+}
+
+// serve answers on l until ctx ends, then lets running requests finish.
+func (s *system) serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.follower.Run(ctx) })
+	g.Go(func() error {
+		var err error
+		if s.config.TLSCert != "" {
+			err = server.ServeTLS(l, s.config.TLSCert, s.config.TLSKey)
+		} else {
+			err = server.Serve(l)
+		}
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return fmt.Errorf("serve: %w", err)
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		// The parent has ended; running requests still get their time.
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return server.Shutdown(end)
+	})
+	return g.Wait()
+}
+
+// close closes what is open, in the opposite order.
+func (s *system) close() error {
+	var errs []error
+	if s.ledger != nil {
+		errs = append(errs, s.ledger.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	if s.source != nil {
+		errs = append(errs, s.source.Close())
+	}
+	if s.folder != nil {
+		errs = append(errs, s.folder.close())
+	}
+	return errors.Join(errs...)
+}
