@@ -29,6 +29,7 @@ var validator = sync.OnceValue(func() *validate.Validator {
 // don't fit, and rules that would tell the asker more than their class may.
 func (p *Policy) checkRules(problems *Problems) {
 	vocabulary := p.vocabulary()
+	p.read = map[string]bool{}
 	permits := 0
 	for _, r := range p.rules {
 		if r.effect() == "permit" {
@@ -37,6 +38,9 @@ func (p *Policy) checkRules(problems *Problems) {
 		before := len(*problems)
 		c := &ruleCheck{rule: r, vocabulary: vocabulary, problems: problems, read: map[string]depth{}}
 		c.check()
+		for path := range c.read {
+			p.read[path] = true
+		}
 		if len(*problems) > before {
 			continue // what the types would say follows from this
 		}

@@ -89,9 +89,9 @@ const (
 	failed
 )
 
-// evaluate hears every rule and appends its reason. Permits and forbids are
-// evaluated apart, for Cedar names no permit once a forbid applies.
-func (p *Policy) evaluate(f *Facts, d *Decision) *verdict {
+// hear returns what each rule says. Permits and forbids are evaluated apart, for
+// Cedar names no permit once a forbid applies.
+func (p *Policy) hear(f *Facts) []uint8 {
 	request, entities := p.request(f)
 	said := make([]uint8, len(p.rules))
 	for _, set := range []*rules{&p.prepared.permits, &p.prepared.forbids} {
@@ -107,6 +107,12 @@ func (p *Policy) evaluate(f *Facts, d *Decision) *verdict {
 			}
 		}
 	}
+	return said
+}
+
+// evaluate hears every rule and appends its reason.
+func (p *Policy) evaluate(f *Facts, d *Decision) *verdict {
+	said := p.hear(f)
 	v := &verdict{}
 	d.Reasons = make([]Reason, 0, 4)
 	for i := range p.rules {

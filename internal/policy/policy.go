@@ -31,6 +31,7 @@ type Policy struct {
 	secondPerson SecondPerson
 	callers      Callers
 	rules        []rule
+	read         map[string]bool // paths of the attributes that some rule reads
 	prepared     prepared
 }
 

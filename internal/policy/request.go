@@ -6,14 +6,21 @@ import (
 	"paravent/internal/access"
 )
 
-// prepared holds what every decision needs and no decision changes.
+// prepared holds what every decision needs and no decision changes: making
+// Cedar's records anew was more than half of a decision's time. Only attributes
+// that some rule reads are handed over.
 type prepared struct {
 	permits, forbids rules
 	permit           []bool // by index of the rule
+	roles            map[access.Role]cedar.Record
+	resources        [8]cedar.Record // by known, notable, same_household
 	purposes         map[access.Purpose]preparedPurpose
 	noPurpose        preparedPurpose
 	categories       map[access.Category]cedar.Value
 	relations        map[access.RelationKind]cedar.Value
+	actions          map[access.Action]cedar.EntityUID
+	team, employee, now, missing, byTeam,
+	purpose, channel, openedByHim bool // read by some rule
 }
 
 // A preparedPurpose is a purpose as rules read it.
@@ -21,11 +28,18 @@ type preparedPurpose struct {
 	record cedar.Record // context.purpose
 	needs  cedar.Set
 	reach  access.Reach
+	asked  [4]cedar.Record // context.asked for all it needs, by order and order_fits
 }
 
 // prepare makes what every decision needs.
 func (p *Policy) prepare() {
-	q := prepared{purposes: map[access.Purpose]preparedPurpose{}, categories: map[access.Category]cedar.Value{}, relations: map[access.RelationKind]cedar.Value{}}
+	q := prepared{
+		roles: map[access.Role]cedar.Record{}, purposes: map[access.Purpose]preparedPurpose{}, categories: map[access.Category]cedar.Value{},
+		relations: map[access.RelationKind]cedar.Value{}, actions: map[access.Action]cedar.EntityUID{},
+		team: p.read["principal.team"], employee: p.read["resource.employee"], now: p.read["context.now"], missing: p.read["context.missing"],
+		byTeam: p.read["context.task.by_team"], purpose: p.read["context.task.purpose"], channel: p.read["context.task.channel"],
+		openedByHim: p.read["context.task.opened_by_him"],
+	}
 	q.permit = make([]bool, len(p.rules))
 	for i, r := range p.rules {
 		if q.permit[i] = r.policy.Effect() == cedar.Permit; q.permit[i] {
@@ -34,11 +48,20 @@ func (p *Policy) prepare() {
 			q.forbids.add(i, r.policy)
 		}
 	}
+	for r := range p.roles {
+		q.roles[r] = cedar.NewRecord(cedar.RecordMap{"role": uid("Role", string(r))})
+	}
+	for i := range q.resources {
+		q.resources[i] = cedar.NewRecord(resourceMap(i&4 != 0, i&2 != 0, i&1 != 0))
+	}
 	for _, c := range p.categories {
 		q.categories[c.Name] = uid("Category", string(c.Name))
 	}
 	for _, r := range relations {
 		q.relations[access.RelationKind(r)] = uid("Relation", r)
+	}
+	for _, a := range actions {
+		q.actions[access.Action(a)] = uid("Action", a)
 	}
 	for name, u := range p.purposes {
 		q.purposes[name] = preparePurpose(u, true)
@@ -56,9 +79,13 @@ func preparePurpose(u Purpose, known bool) preparedPurpose {
 		needs = append(needs, uid("Category", string(c)))
 	}
 	set := cedar.NewSet(needs...)
-	return preparedPurpose{reach: u.Reach, needs: set, record: cedar.NewRecord(cedar.RecordMap{
+	q := preparedPurpose{reach: u.Reach, needs: set, record: cedar.NewRecord(cedar.RecordMap{
 		"known": cedar.Boolean(known), "roles": cedar.NewSet(roles...), "needs": set, "reach": cedar.String(u.Reach),
 	})}
+	for i := range q.asked {
+		q.asked[i] = askedRecord(set, i&2 != 0, i&1 != 0)
+	}
+	return q
 }
 
 func uid(typ, id string) cedar.EntityUID {
@@ -95,31 +122,37 @@ func (p *Policy) request(f *Facts) (cedar.Request, *entities) {
 	// asked, nothing is known of her.
 	known := resource != "" && f.Customer.ID == resource
 	e := &entities{
-		principal: cedar.Entity{UID: uid("Employee", string(f.Employee.ID)), Attributes: principalRecord(&f.Employee)},
-		resource:  cedar.Entity{UID: uid("Customer", string(resource)), Attributes: resourceRecord(f, known)},
+		principal: cedar.Entity{UID: uid("Employee", string(f.Employee.ID)), Attributes: p.principal(&f.Employee)},
+		resource:  cedar.Entity{UID: uid("Customer", string(resource)), Attributes: p.resource(f, known)},
 	}
 	action := f.Asked.Action
 	if action == "" {
 		action = access.ActionView
 	}
-	return cedar.Request{
-		Principal: e.principal.UID,
-		Action:    uid("Action", string(action)),
-		Resource:  e.resource.UID,
-		Context: cedar.NewRecord(cedar.RecordMap{
-			"qualified":     cedar.Boolean(f.Qualified.Current),
-			"missing":       missing(f.Qualified.Missing),
-			"now":           cedar.NewDatetime(f.Now),
-			"task":          taskRecord(f),
-			"purpose":       u.record,
-			"asked":         p.askedRecord(f, u),
-			"relations":     p.relations(f, known),
-			"second_person": cedar.Boolean(agreed(f)),
-		}),
-	}, e
+	verb, ok := p.prepared.actions[action]
+	if !ok {
+		verb = uid("Action", string(action))
+	}
+	context := make(cedar.RecordMap, 8)
+	context["qualified"] = cedar.Boolean(f.Qualified.Current)
+	context["task"] = p.task(f)
+	context["purpose"] = u.record
+	context["asked"] = p.asked(f, u)
+	context["relations"] = p.relations(f, known)
+	context["second_person"] = cedar.Boolean(agreed(f))
+	if p.prepared.missing {
+		context["missing"] = missing(f.Qualified.Missing)
+	}
+	if p.prepared.now {
+		context["now"] = cedar.NewDatetime(f.Now)
+	}
+	return cedar.Request{Principal: e.principal.UID, Action: verb, Resource: e.resource.UID, Context: cedar.NewRecord(context)}, e
 }
 
-func principalRecord(e *access.Employee) cedar.Record {
+func (p *Policy) principal(e *access.Employee) cedar.Record {
+	if r, ok := p.prepared.roles[e.Role]; ok && (e.Team == "" || !p.prepared.team) {
+		return r
+	}
 	m := cedar.RecordMap{"role": uid("Role", string(e.Role))}
 	if e.Team != "" {
 		m["team"] = uid("Team", string(e.Team))
@@ -127,62 +160,87 @@ func principalRecord(e *access.Employee) cedar.Record {
 	return cedar.NewRecord(m)
 }
 
-func resourceRecord(f *Facts, known bool) cedar.Record {
-	m := cedar.RecordMap{
-		"known":          cedar.Boolean(known),
-		"notable":        cedar.Boolean(known && f.Customer.Notable),
-		"same_household": cedar.Boolean(known && f.Customer.Household != "" && f.Customer.Household == f.Employee.Household),
+func (p *Policy) resource(f *Facts, known bool) cedar.Record {
+	notable := known && f.Customer.Notable
+	household := known && f.Customer.Household != "" && f.Customer.Household == f.Employee.Household
+	if !known || f.Customer.Employee == "" || !p.prepared.employee {
+		return p.prepared.resources[bit(known, 4)|bit(notable, 2)|bit(household, 1)]
 	}
-	if known && f.Customer.Employee != "" {
-		m["employee"] = uid("Employee", string(f.Customer.Employee))
+	m := resourceMap(known, notable, household)
+	m["employee"] = uid("Employee", string(f.Customer.Employee))
+	return cedar.NewRecord(m)
+}
+
+func resourceMap(known, notable, household bool) cedar.RecordMap {
+	return cedar.RecordMap{"known": cedar.Boolean(known), "notable": cedar.Boolean(notable), "same_household": cedar.Boolean(household)}
+}
+
+// bit returns value where b is true.
+func bit(b bool, value int) int {
+	if b {
+		return value
+	}
+	return 0
+}
+
+// noTask stands in place of a task that doesn't exist.
+var noTask access.Task
+
+func (p *Policy) task(f *Facts) cedar.Record {
+	t := f.Task
+	if t == nil {
+		t = &noTask
+	}
+	m := make(cedar.RecordMap, 8)
+	m["known"] = cedar.Boolean(f.Task != nil)
+	m["assigned"] = cedar.Boolean(f.Task != nil && (f.Assigned == AssignedEmployee || f.Assigned == AssignedTeam))
+	m["customer"] = uid("Customer", string(t.Customer))
+	m["open"] = cedar.Boolean(open(f.Task, f.Now))
+	m["self_made"] = cedar.Boolean(t.SelfMade)
+	m["confirmed"] = cedar.Boolean(confirmed(t, f.Employee.ID))
+	if p.prepared.byTeam {
+		m["by_team"] = cedar.Boolean(f.Assigned == AssignedTeam)
+	}
+	if p.prepared.purpose {
+		m["purpose"] = uid("Purpose", string(t.Purpose))
+	}
+	if p.prepared.channel {
+		m["channel"] = cedar.String(t.Channel)
+	}
+	if p.prepared.openedByHim {
+		m["opened_by_him"] = cedar.Boolean(t.OpenedBy != "" && t.OpenedBy == string(f.Employee.ID))
 	}
 	return cedar.NewRecord(m)
 }
 
-func taskRecord(f *Facts) cedar.Record {
-	t := f.Task
-	if t == nil {
-		t = &access.Task{}
+func (p *Policy) asked(f *Facts, u preparedPurpose) cedar.Record {
+	order, fits := f.Asked.Order != "", orderFits(f, u.reach)
+	if len(f.Asked.Categories) == 0 {
+		return u.asked[bit(order, 2)|bit(fits, 1)]
 	}
-	return cedar.NewRecord(cedar.RecordMap{
-		"known":         cedar.Boolean(f.Task != nil),
-		"assigned":      cedar.Boolean(f.Task != nil && (f.Assigned == AssignedEmployee || f.Assigned == AssignedTeam)),
-		"by_team":       cedar.Boolean(f.Assigned == AssignedTeam),
-		"customer":      uid("Customer", string(t.Customer)),
-		"open":          cedar.Boolean(open(f.Task, f.Now)),
-		"purpose":       uid("Purpose", string(t.Purpose)),
-		"channel":       cedar.String(t.Channel),
-		"self_made":     cedar.Boolean(t.SelfMade),
-		"confirmed":     cedar.Boolean(confirmed(t, f.Employee.ID)),
-		"opened_by_him": cedar.Boolean(t.OpenedBy != "" && t.OpenedBy == string(f.Employee.ID)),
-	})
+	values := make([]cedar.Value, len(f.Asked.Categories))
+	for i, c := range f.Asked.Categories {
+		v, ok := p.prepared.categories[c]
+		if !ok { // unknown to the policy, so beyond any purpose
+			v = uid("Category", string(c))
+		}
+		values[i] = v
+	}
+	return askedRecord(cedar.NewSet(values...), order, fits)
 }
 
-func (p *Policy) askedRecord(f *Facts, u preparedPurpose) cedar.Record {
-	categories := u.needs
-	if len(f.Asked.Categories) > 0 {
-		values := make([]cedar.Value, len(f.Asked.Categories))
-		for i, c := range f.Asked.Categories {
-			v, ok := p.prepared.categories[c]
-			if !ok { // unknown to the policy, so beyond any purpose
-				v = uid("Category", string(c))
-			}
-			values[i] = v
-		}
-		categories = cedar.NewSet(values...)
-	}
-	return cedar.NewRecord(cedar.RecordMap{
-		"categories": categories,
-		"order":      cedar.Boolean(f.Asked.Order != ""),
-		"order_fits": cedar.Boolean(orderFits(f, u.reach)),
-	})
+func askedRecord(categories cedar.Set, order, fits bool) cedar.Record {
+	return cedar.NewRecord(cedar.RecordMap{"categories": categories, "order": cedar.Boolean(order), "order_fits": cedar.Boolean(fits)})
 }
+
+var noRelations = cedar.NewSet()
 
 // relations returns the employee's ties to the customer. That she is himself is
 // known from her record, too.
 func (p *Policy) relations(f *Facts, known bool) cedar.Set {
-	if !known {
-		return cedar.NewSet()
+	self := f.Customer.Employee != "" && f.Customer.Employee == f.Employee.ID
+	if !known || len(f.Relations) == 0 && !self {
+		return noRelations
 	}
 	values := make([]cedar.Value, 0, len(f.Relations)+1)
 	for _, r := range f.Relations {
@@ -192,7 +250,7 @@ func (p *Policy) relations(f *Facts, known bool) cedar.Set {
 		}
 		values = append(values, v)
 	}
-	if f.Customer.Employee != "" && f.Customer.Employee == f.Employee.ID {
+	if self {
 		values = append(values, p.prepared.relations[access.RelationSelf])
 	}
 	return cedar.NewSet(values...)

@@ -11,3 +11,9 @@ func TestTheDefaultPolicyLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestTheDefaultPolicyHasNothingToWarnOf(t *testing.T) {
+	for _, problem := range policy.Check("policy.yaml", policy.DefaultYAML(), "default.cedar", policy.DefaultCedar()) {
+		t.Error(problem)
+	}
+}
