@@ -138,13 +138,13 @@ func (r *run) wrongNames(j *job, v visit, t int64) {
 		if c == j.customer || r.s.knows(v.employee, c) {
 			continue
 		}
-		it := item{at: t - 3, kind: isLookup, employee: v.employee, customer: c, cats: identity, action: search, reason: v.reason, order: none, device: none, task: j.id}
+		it := item{at: t, kind: isLookup, employee: v.employee, customer: c, cats: identity, action: search, reason: v.reason, order: none, device: none, task: j.id}
 		if v.unnamed {
 			it.task = 0
 		}
 		j.items = append(j.items, it)
 		if i == 0 && d.chance(0.06) {
-			it.action, it.cats, it.at = view, identity|contact, t-1
+			it.action, it.cats, it.at = view, identity|contact, t+2
 			j.items = append(j.items, it)
 		}
 	}

@@ -110,10 +110,15 @@ func (r *run) legalCase(p plan, label *label) {
 	if t == 0 {
 		return
 	}
+	bought := r.someOrders(p.customer, t, 10, 20)
+	if len(bought) == 0 {
+		return
+	}
 	j := r.open(t-600, p.customer, none, forLegal, noChannel, 0)
 	j.assign(t-500, p.employee, none, 0)
 	for range d.between(4, 9) {
-		for _, o := range r.someOrders(p.customer, t, 2, 6) {
+		for range d.between(3, 9) {
+			o := pickOne(d, bought)
 			j.look(item{at: t, employee: p.employee, order: o, cats: [...]cats{orders, items, delivery, payment}[d.IntN(4)], reason: becauseLegal, label: label})
 			t += d.between(20, 200)
 		}

@@ -41,7 +41,7 @@ func (h *households) enrollInto(d dice, n int) {
 				b.surname = d.surname()
 			}
 			b.culture, b.given = d.given(b.surname)
-			if d.chance(0.005) {
+			if d.chance(0.0025) {
 				b.wholesale, b.weight = true, 120
 			}
 			h.bySurname[b.surname] = append(h.bySurname[b.surname], int32(len(h.buyers)))

@@ -4,11 +4,11 @@ import "slices"
 
 // tasksADay is how many tasks come in for each agent on a working day, before
 // the weekday's weight; agents are away one day in seven.
-const tasksADay = 4.3
+const tasksADay = 5.0
 
 var (
 	weekWeights = []float64{1.25, 1.08, 1, 1, 0.95, 0.45, 0.22}
-	hourWeights = []float64{.12, .08, .06, .05, .06, .12, .4, 1, 2.6, 4, 4.4, 4.2, 3.4, 3.6, 4, 3.9, 3.5, 2.8, 2.2, 1.8, 1.3, .6, .35, .2}
+	hourWeights = []float64{.06, .04, .03, .03, .03, .06, .4, 1, 2.6, 4, 4.4, 4.2, 3.4, 3.6, 4, 3.9, 3.5, 2.8, 2.2, 1.8, 1.3, .6, .35, .2}
 )
 
 // How customers come: the kinds of arrival with their weights.
@@ -291,7 +291,7 @@ func (r *run) systemsFind() {
 		c, t := s.sold[i].customer, s.sold[i].at+d.between(60, 600)
 		switch u := d.Float64(); {
 		case u < 0.02:
-			r.found(t, c, int32(i), forFraud, ofFraud)
+			r.doubted(t, c)
 		case u < 0.05:
 			r.found(t, c, int32(i), forPayment, ofBilling)
 		case u < 0.08:
@@ -302,17 +302,31 @@ func (r *run) systemsFind() {
 	}
 }
 
-// found plans a task that a system made; security staff take some of the
-// doubtful orders.
+// doubted plans the review of a doubtful order by one of the security staff.
+func (r *run) doubted(t int64, c int32) {
+	d := r.dice
+	staff := r.s.teams[teamSecurity].members
+	j := r.open(t, c, none, forFraud, noChannel, bySystem)
+	j.assign(t+1, none, teamSecurity, bySystem)
+	for range 8 {
+		e, at := pickOne(d, staff), t+d.wait(5*3600)
+		if !r.atWork(e, at) {
+			t = r.s.dayStart(r.s.dayOf(at)+1) + 8*3600
+			continue
+		}
+		j.assign(at, e, none, bySystem)
+		end := j.visit(visit{at: at + d.between(5, 120), employee: e, reason: becauseFraud, depth: 0.9})
+		j.work(end+60, e, workNote)
+		j.close(end+d.between(100, 1800), e)
+		break
+	}
+	j.finish()
+}
+
+// found plans a task that a system made.
 func (r *run) found(t int64, c, order int32, p purpose, k teamKind) {
 	d := r.dice
 	e, at := r.later(k, t+d.wait(2*3600), c)
-	if p == forFraud && d.chance(0.3) {
-		staff := r.s.teams[teamSecurity].members
-		if m := staff[d.IntN(len(staff))]; r.atWork(m, at) {
-			e = m
-		}
-	}
 	j := r.open(t, c, order, p, noChannel, bySystem)
 	j.assign(t+1, none, r.teamOf(k, e), bySystem)
 	if e == none {

@@ -70,7 +70,7 @@ func (j *job) close(t int64, e int32) {
 // finish adds the task to the history. The employees who worked on it will
 // remember it.
 func (j *job) finish() {
-	p := past{j.id, j.customer, j.order, j.purpose, j.closedAt}
+	p := past{j.id, j.customer, j.order, j.purpose, j.items[j.opened].at, j.closedAt}
 	last := int32(none)
 	for _, it := range j.items {
 		if it.kind == isWork && it.employee != last && it.employee >= 0 {

@@ -21,7 +21,7 @@ type Options struct {
 	// Notable is the number of customers in the public eye; 0: 12 in 5,000
 	// customers and in proportion, at least 3.
 	Notable int
-	// Load multiplies the tasks that come in a day; 0: 1, about 4.3 for each
+	// Load multiplies the tasks that come in a day; 0: 1, about 5 for each
 	// agent and working day.
 	Load float64
 	// Snooping multiplies the number of all snooping episodes; 0: 1. Negative:

@@ -80,7 +80,7 @@ func (c *cast) add(code Scenario, i int) {
 		p.employee = c.leaver(p.day)
 	case "S14":
 		p.day = d.IntN(max(1, s.Options.Days/8))
-		p.employee = c.agent(p.day)
+		p.employee = c.agent(s.Options.Days)
 	default:
 		p.day = c.begins(5)
 		p.employee = c.agent(p.day)

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"math"
 	"slices"
 	"sort"
 )
@@ -34,13 +35,12 @@ func (s *Shop) sell() {
 	for c, b := range s.buyers {
 		n := max(1, d.about(mean*float64(b.weight)*(0.5+d.Float64())))
 		if b.wholesale {
-			n = int(d.between(40, 80))
+			n = int(d.between(30, 60))
 		}
 		// A customer came at some time and has bought since, more of late.
-		since := int64(float64(span-40*86400) * d.Float64())
+		since := int64(float64(span) * 0.75 * d.Float64())
 		for range n {
-			u := d.Float64()
-			t := since + int64(float64(span-since)*(1-u*u*0.9))
+			t := since + int64(float64(span-since)*math.Pow(d.Float64(), 0.8))
 			day := int(t/86400) - history
 			s.sold = append(s.sold, sale{s.dayStart(day) + s.shoppingSecond(d), int32(c)})
 		}
@@ -113,7 +113,7 @@ func (p *purchases) soldBefore(t int64) int {
 // recent draws an order placed in the weeks before t, the newest most likely;
 // none if there is none.
 func (p *purchases) recent(d dice, t int64) int32 {
-	hi, lo := p.soldBefore(t), p.soldBefore(t-60*86400)
+	hi, lo := p.soldBefore(t), p.soldBefore(t-120*86400)
 	if hi == lo {
 		return none
 	}

@@ -46,6 +46,7 @@ type past struct {
 	customer int32
 	order    int32
 	purpose  purpose
+	opened   int64
 	closed   int64 // 0: not closed
 }
 

@@ -90,11 +90,11 @@ func (r *run) peek(p peek) int64 {
 
 // excuse draws what a snooper names: nothing, or a task of his that has
 // nothing to do with it.
-func (r *run) excuse(e int32) (uint64, reason) {
+func (r *run) excuse(e int32, t int64) (uint64, reason) {
 	d := r.dice
 	why := excuses[d.IntN(len(excuses))]
 	if d.chance(0.4) {
-		if p, ok := r.done[e].pick(d, func(past) bool { return true }); ok {
+		if p, ok := r.done[e].pick(d, func(p past) bool { return p.opened < t }); ok {
 			return p.task, why
 		}
 	}
@@ -120,7 +120,7 @@ func (r *run) visits(p plan, label *label, n, within int) {
 		if t == 0 {
 			continue
 		}
-		task, why := r.excuse(p.employee)
+		task, why := r.excuse(p.employee, t)
 		r.peek(peek{at: t, employee: p.employee, customer: p.customer, rows: 1 + r.dice.IntN(6), label: label, task: task, reason: why, device: none})
 	}
 }
@@ -153,7 +153,7 @@ func (r *run) crowd(p plan, label *label) {
 			}
 		}
 		looked++
-		task, why := r.excuse(int32(e))
+		task, why := r.excuse(int32(e), at)
 		r.peek(peek{at: at, employee: int32(e), customer: p.customer, rows: 1 + d.IntN(5), label: label, task: task, reason: why, device: none})
 		if d.chance(0.25) {
 			if _, again := r.dutyDay(int32(e), day+1); again != 0 {
@@ -173,7 +173,7 @@ func (r *run) all(p plan, label *label) {
 		}
 		for range 1 + d.IntN(3) {
 			if _, t := r.dutyDay(int32(e), d.IntN(s.Options.Days)); t != 0 {
-				task, why := r.excuse(int32(e))
+				task, why := r.excuse(int32(e), t)
 				r.peek(peek{at: t, employee: int32(e), customer: p.customer, rows: 1 + d.IntN(4), label: label, task: task, reason: why, device: none})
 			}
 		}
@@ -250,7 +250,7 @@ func (r *run) leads(p plan, label *label) {
 			continue
 		}
 		k := peek{at: t, employee: p.employee, customer: pickOne(d, whom), rows: 2 + d.IntN(4), label: label, reason: becauseQuality, device: none}
-		if past, ok := r.closed[s.people[p.employee].team].pick(d, func(past) bool { return true }); ok && d.chance(0.5) {
+		if past, ok := r.closed[s.people[p.employee].team].pick(d, func(p past) bool { return p.closed != 0 && p.closed < t }); ok && d.chance(0.5) {
 			k.task = past.task
 		}
 		r.peek(k)
@@ -267,7 +267,7 @@ func (r *run) slowly(p plan, label *label) {
 		}
 		c := int32(d.IntN(len(r.s.buyers)))
 		if !r.s.Customers[c].Notable && !r.s.knows(p.employee, c) {
-			task, why := r.excuse(p.employee)
+			task, why := r.excuse(p.employee, t)
 			r.peek(peek{at: t, employee: p.employee, customer: c, rows: 1 + d.IntN(3), label: label, task: task, reason: why, device: none})
 		}
 		day = at + int(d.between(1, 3))

@@ -44,7 +44,6 @@ const (
 	ofMail
 	ofReturns
 	ofBilling
-	ofFraud
 	ofOthers
 )
 
@@ -83,7 +82,7 @@ func (s *Shop) hireAgents(d dice, n int) {
 		name  string
 		kind  teamKind
 		share float64
-	}{{"mail", ofMail, 0.18}, {"returns", ofReturns, 0.14}, {"billing", ofBilling, 0.12}, {"fraud", ofFraud, 0.07}}
+	}{{"mail", ofMail, 0.18}, {"returns", ofReturns, 0.14}, {"billing", ofBilling, 0.14}}
 	rest := n
 	if n >= 40 { // a small shop has service teams only
 		for _, k := range kinds {
@@ -169,7 +168,7 @@ func (s *Shop) comeAndGo(d dice) {
 // guest returns the agent whose account a visitor of the demo is given.
 func (s *Shop) guest() int32 { return s.teams[len(s.teams)-1].agents[0] }
 
-// calls reports whether e works tasks as an agent.
+// isAgent reports whether e works tasks as an agent.
 func (s *Shop) isAgent(e int32) bool { return s.people[e].role == access.RoleAgent }
 
 // date returns midnight UTC of day d.

@@ -3,8 +3,11 @@ package simulate
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
+
+	"paravent/internal/access"
 )
 
 // Table is one table of the shop's database. Rows hold strings and int64s in
@@ -54,17 +57,40 @@ func (s *Shop) customersTable() Table {
 	t := Table{Name: "customers", Columns: []string{"id", "name", "date_of_birth", "email", "phone", "street", "postcode", "city", "created_on"}}
 	t.Rows = make([][]any, len(s.buyers))
 	for c := range s.buyers {
-		h := hash(s.Options.Seed, 'b', uint64(c))
-		name, home := s.name(int32(c)), s.address(s.buyers[c].household)
-		born := time.Date(1936, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(h%25_500))
-		since := moment(s.start - int64(history)*86400 - int64(h>>20%900)*86400)
-		t.Rows[c] = []any{
-			string(s.Customers[c].ID), name, born.Format(time.DateOnly),
-			fmt.Sprintf("%s%d@%s", strings.ToLower(mailName.Replace(name)), 10+c, mailHosts[h>>40%4]), phone(h >> 8),
-			home.street, home.postcode, home.city, since.Format(time.DateOnly),
-		}
+		p, home := s.particulars(int32(c)), s.address(s.buyers[c].household)
+		t.Rows[c] = []any{string(s.Customers[c].ID), p.name, p.born, p.email, p.phone, home.street, home.postcode, home.city, p.since}
 	}
 	return t
+}
+
+// particulars are what the shop knows of a customer besides her address.
+type particulars struct{ name, born, email, phone, since string }
+
+func (s *Shop) particulars(c int32) particulars {
+	h := hash(s.Options.Seed, 'b', uint64(c))
+	p := particulars{name: s.name(c), phone: phone(h >> 8)}
+	p.born = time.Date(1936, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, int(h%25_500)).Format(time.DateOnly)
+	p.since = moment(s.start - int64(history)*86400 - int64(h>>20%900)*86400).Format(time.DateOnly)
+	p.email = fmt.Sprintf("%s%d@%s", strings.ToLower(mailName.Replace(p.name)), 10+c, mailHosts[h>>40%4])
+	return p
+}
+
+// Says returns what the customer can say of herself on the telephone, so that
+// she may be found: order, postcode, email, phone and date_of_birth. The order,
+// her newest at t, is missing where she had none. An unknown customer says
+// nothing.
+func (s *Shop) Says(id access.CustomerID, t time.Time) map[string]string {
+	n, err := strconv.Atoi(strings.TrimPrefix(string(id), "c"))
+	if err != nil || n < 10001 || n-10001 >= len(s.buyers) {
+		return nil
+	}
+	c := int32(n - 10001)
+	p := s.particulars(c)
+	said := map[string]string{"postcode": s.address(s.buyers[c].household).postcode, "email": p.email, "phone": p.phone, "date_of_birth": p.born}
+	if o := s.lastOrderBefore(c, t.Unix()); o != none {
+		said["order"] = string(orderID(o))
+	}
+	return said
 }
 
 var methods = [...]string{"invoice", "direct_debit", "card"}
