@@ -208,15 +208,15 @@ func (l *Ledger) readClock() (at int64, jumped string) {
 // l.turn is held.
 func (l *Ledger) write(b *built) error {
 	size := int64(len(b.bytes))
-	if l.written+size > l.o.SegmentBytes {
-		return l.begin(begunFull, b)
-	}
-	if l.written+size > l.reserved {
-		l.reserved = l.written + size + reserveStep
-		if err := l.file.reserve(l.written+size, l.reserved); err != nil {
-			// Only advice: the write itself says whether there's room.
-			l.reserved = l.written + size
+	if l.written+size > l.room && (l.written+size > l.o.SegmentBytes || l.hasSpare()) {
+		filled := l.last.Sub(l.begun)
+		if err := l.begin(begunFull, b); err != nil {
+			return err
 		}
+		if filled > worthwhile {
+			l.prepareSpare()
+		}
+		return nil
 	}
 	if _, err := l.file.WriteAt(b.bytes, l.written); err != nil {
 		return fmt.Errorf("write %s: %w", segmentName(l.number), err)
@@ -234,18 +234,25 @@ func (l *Ledger) write(b *built) error {
 // l.turn is held.
 func (l *Ledger) begin(begun byte, b *built) error {
 	h := &segmentHead{number: l.number + 1, edge: b.before, previous: l.written, begun: begun,
-		at: l.last, key: keyHash(l.self.public), origin: l.self.origin}
-	f, end, err := startSegment(l.disk, h, b.bytes, min(reserveStep, l.o.SegmentBytes))
+		at: fromMicros(l.lastAt), key: keyHash(l.self.public), origin: l.self.origin}
+	s := l.takeSpare()
+	if s == nil {
+		var err error
+		if s, err = makeSpare(l.disk, segmentName(h.number)+newSuffix, min(firstRoom, l.o.SegmentBytes), nil); err != nil {
+			return err
+		}
+	}
+	end, err := startSegment(l.disk, s, h, b.bytes)
 	if err != nil {
 		return err
 	}
 	if l.file != nil {
-		// Give back the reserved room. A failure costs disk space, nothing else.
+		// Give back the room that was left over. A failure costs disk space, nothing else.
 		if err := errors.Join(l.file.Truncate(l.written), l.file.Close()); err != nil {
 			l.o.Log.Warn("could not trim a full segment", "segment", segmentName(l.number), "error", err)
 		}
 	}
-	l.file, l.number, l.written, l.reserved = f, h.number, end, max(end, min(reserveStep, l.o.SegmentBytes))
+	l.file, l.number, l.written, l.room, l.begun = s.file, h.number, end, s.room, l.last
 	start := end - int64(len(b.bytes))
 	l.mu.Lock()
 	l.chapter = append(l.chapter, chapter{number: h.number, first: b.before.size, start: start, end: start})

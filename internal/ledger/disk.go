@@ -28,9 +28,8 @@ type file interface {
 	io.Closer
 	Truncate(size int64) error
 	size() (int64, error)
-	sync() error                  // makes the data durable (fdatasync)
-	reserve(from, to int64) error // reserves room, read as zeros; advice
-	uncache() error               // drops clean cached pages, so that reading shows the disk; advice
+	sync() error    // makes the data durable (fdatasync)
+	uncache() error // drops clean cached pages, so that reading shows the disk; advice
 }
 
 // folder is the real disk.

@@ -6,10 +6,6 @@ func (f osFile) sync() error {
 	return ignoringEINTR(func() error { return unix.Fdatasync(int(f.Fd())) })
 }
 
-func (f osFile) reserve(from, to int64) error {
-	return ignoringEINTR(func() error { return unix.Fallocate(int(f.Fd()), 0, from, to-from) })
-}
-
 func (f osFile) uncache() error {
 	return ignoringEINTR(func() error { return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) })
 }

@@ -27,7 +27,7 @@ type Options struct {
 	Log *slog.Logger
 	// CachedKeys bounds the keys held in memory, about 1.5 KB each. 0: 32768.
 	CachedKeys int
-	// SegmentBytes is the size at which the next segment is begun. 0: 64 MiB.
+	// SegmentBytes is the size at which the next segment is begun. 0: 16 MiB.
 	SegmentBytes int64
 	// Probe is the time between two tries to resume after a failed write. 0: 1 s.
 	Probe time.Duration
@@ -37,9 +37,8 @@ type Options struct {
 
 const (
 	defaultCachedKeys   = 32768
-	defaultSegmentBytes = 64 << 20
+	defaultSegmentBytes = 16 << 20
 	defaultProbe        = time.Second
-	reserveStep         = 4 << 20 // room reserved ahead of the journal's end, in bytes
 )
 
 // complete checks the options and fills in what was left out.
@@ -80,8 +79,9 @@ type Ledger struct {
 	turn      sync.Mutex
 	file      file // the segment written to; nil while there is none
 	number    uint64
-	written   int64 // bytes of the segment that are durable
-	reserved  int64 // bytes of the segment that have room on disk
+	written   int64     // bytes of the segment that are durable
+	room      int64     // bytes of the segment that were written ahead
+	begun     time.Time // when the segment was begun
 	buffer    []byte
 	edge      edge
 	announced map[KeyID]struct{} // keys whose KindKey leaf is in the journal
@@ -89,17 +89,20 @@ type Ledger struct {
 	lastAt    int64              // time of the last frame that read the clock, microseconds
 	failed    *pending           // the batch that may or may not be on disk
 
-	mu      sync.Mutex
-	open    *group // takes entries; its leader waits for his turn
-	state   State
-	closed  bool
-	size    uint64        // durable records
-	grown   chan struct{} // closed when size grows; nil while nobody waits
-	head    SignedHead    // of size
-	chapter []chapter     // the segments, oldest first
-	marks   []mark        // where to begin reading
-	stop    chan struct{} // closed by Close
-	probing sync.WaitGroup
+	mu        sync.Mutex
+	open      *group // takes entries; its leader waits for his turn
+	state     State
+	closed    bool
+	size      uint64        // durable records
+	grown     chan struct{} // closed when size grows; nil while nobody waits
+	head      SignedHead    // of size
+	chapter   []chapter     // the segments, oldest first
+	marks     []mark        // where to begin reading
+	stop      chan struct{} // closed by Close
+	spare     *spare        // the next segment's file; nil while there is none
+	preparing bool          // a spare is being made
+
+	background sync.WaitGroup // probes and spares
 }
 
 // A chapter is a segment as a reader sees it.
@@ -220,6 +223,8 @@ func (l *Ledger) start() {
 	b := l.build([]*prepared{l.own(KindStart, "opened")})
 	if err := l.begin(begunOpened, b); err != nil {
 		l.fail(begunOpened, b, err)
+	} else {
+		l.prepareSpare()
 	}
 }
 
@@ -301,7 +306,7 @@ func (l *Ledger) Close() error {
 	l.closed = true
 	l.mu.Unlock()
 	close(l.stop)
-	l.probing.Wait()
+	l.background.Wait()
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	var err error
@@ -309,6 +314,9 @@ func (l *Ledger) Close() error {
 		// Give back the room that was reserved; a failure only costs disk space.
 		err = errors.Join(l.file.Truncate(l.written), l.file.Close())
 		l.file = nil
+	}
+	if s := l.takeSpare(); s != nil {
+		err = errors.Join(err, s.file.Close(), l.disk.remove(s.name))
 	}
 	return errors.Join(err, l.lock.Close())
 }

@@ -35,7 +35,7 @@ func (l *Ledger) fail(begun byte, b *built, cause error) {
 	defer l.mu.Unlock()
 	l.state = State{Reason: reason, Since: l.o.Clock().UTC()}
 	if !l.closed {
-		l.probing.Go(l.probe)
+		l.background.Go(l.probe)
 	}
 }
 

@@ -122,39 +122,29 @@ func decodeSegmentHead(b []byte) (*segmentHead, int, error) {
 // keyHash names a public key in segment headers.
 func keyHash(pub ed25519.PublicKey) Hash { return sha256.Sum256(pub) }
 
-// startSegment makes the next segment durable with its first batch already in
-// it: written and synced under a temporary name, then given its own. So a
-// segment that has its name has a whole header and a whole batch. The caller
-// closes the file.
-func startSegment(d disk, h *segmentHead, firstBatch []byte, reserve int64) (f file, end int64, err error) {
+// startSegment turns a spare into the segment of that header, durable with its
+// first batch already in it: written and synced under the temporary name, then
+// given its own. So a segment that has its name has a whole header and a whole
+// batch. On an error the spare's file is closed.
+func startSegment(d disk, s *spare, h *segmentHead, firstBatch []byte) (end int64, err error) {
 	name := segmentName(h.number)
-	if f, err = d.create(name + newSuffix); err != nil {
-		return nil, 0, fmt.Errorf("create %s: %w", name, err)
-	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, f.Close())
-			f = nil
+			err = errors.Join(err, s.file.Close())
 		}
 	}()
 	b := append(h.encode(), firstBatch...)
-	if reserve > int64(len(b)) {
-		// Advice: a file system that can't reserve still can write.
-		if rerr := f.reserve(0, reserve); rerr != nil && !errors.Is(rerr, errors.ErrUnsupported) {
-			return f, 0, fmt.Errorf("reserve room for %s: %w", name, rerr)
-		}
+	if _, err = s.file.WriteAt(b, 0); err != nil {
+		return 0, fmt.Errorf("write %s: %w", name, err)
 	}
-	if _, err = f.WriteAt(b, 0); err != nil {
-		return f, 0, fmt.Errorf("write %s: %w", name, err)
+	if err = s.file.sync(); err != nil {
+		return 0, fmt.Errorf("sync %s: %w", name, err)
 	}
-	if err = f.sync(); err != nil {
-		return f, 0, fmt.Errorf("sync %s: %w", name, err)
-	}
-	if err = d.rename(name+newSuffix, name); err != nil {
-		return f, 0, fmt.Errorf("name %s: %w", name, err)
+	if err = d.rename(s.name, name); err != nil {
+		return 0, fmt.Errorf("name %s: %w", name, err)
 	}
 	if err = d.sync(); err != nil {
-		return f, 0, fmt.Errorf("sync the folder: %w", err)
+		return 0, fmt.Errorf("sync the folder: %w", err)
 	}
-	return f, int64(len(b)), nil
+	return int64(len(b)), nil
 }
