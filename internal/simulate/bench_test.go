@@ -42,7 +42,7 @@ func BenchmarkWriteFiles(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		if err := simulate.WriteFiles(b.TempDir(), s); err != nil {
+		if _, err := simulate.WriteFiles(b.Context(), b.TempDir(), s, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

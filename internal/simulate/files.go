@@ -2,9 +2,12 @@ package simulate
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,26 +18,49 @@ import (
 
 // WriteFiles writes the shop's history as the input of a review: plain CSV
 // files in dir, which is made where it is missing, and labels.csv beside them.
-// It holds one day at a time. A file that exists is never overwritten.
-func WriteFiles(dir string, s *Shop) (err error) {
+// It holds one day at a time. A file that exists is never overwritten: the error
+// is then os.ErrExist. told, if not nil, hears of each day that is written; the
+// last word is returned. When ctx ends, what is written stays as it is.
+func WriteFiles(ctx context.Context, dir string, s *Shop, told func(Written)) (w Written, err error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fmt.Errorf("make the bed's folder: %w", err)
+		return w, fmt.Errorf("make the bed's folder: %w", err)
 	}
 	b := &bed{s: s, files: make(map[string]*sheet)}
 	defer func() { err = errors.Join(err, b.close()) }()
 	for _, f := range bedFiles {
+		if _, err := os.Lstat(filepath.Join(dir, f.name+".csv")); !errors.Is(err, fs.ErrNotExist) {
+			return w, fmt.Errorf("make the bed's %s: %w", f.name, cmp.Or(err, fs.ErrExist))
+		}
+	}
+	for _, f := range bedFiles {
 		if err := b.create(dir, f.name, f.header); err != nil {
-			return err
+			return w, err
 		}
 	}
 	b.pick()
 	b.standing()
 	s.run(func(it item) bool {
 		b.write(&it)
-		return b.failed() == nil
+		switch it.kind {
+		case isLookup:
+			w.Lookups++
+		case isOpened:
+			w.Tasks++
+		}
+		if day := s.dayOf(it.at) + 1; day > w.Days {
+			w.Days = day
+			if told != nil {
+				told(w)
+			}
+			return b.failed() == nil && ctx.Err() == nil
+		}
+		return true
 	})
-	return b.failed()
+	return w, errors.Join(b.failed(), ctx.Err())
 }
+
+// Written says how much of a bed has been written: days begun, look-ups, tasks.
+type Written struct{ Days, Lookups, Tasks int }
 
 // bedFiles are the files in the order of their making.
 var bedFiles = [...]struct{ name, header string }{

@@ -18,7 +18,7 @@ func TestWrittenFilesAreTheSameBytesEveryTime(t *testing.T) {
 	t.Parallel()
 	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
 	for _, dir := range []string{a, b} {
-		if err := simulate.WriteFiles(dir, simulate.New(small)); err != nil {
+		if _, err := simulate.WriteFiles(t.Context(), dir, simulate.New(small), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -38,7 +38,7 @@ func TestWrittenFilesAreTheSameBytesEveryTime(t *testing.T) {
 func TestWrittenFilesSayWhatTheHistorySays(t *testing.T) {
 	t.Parallel()
 	s, dir := simulate.New(small), t.TempDir()
-	if err := simulate.WriteFiles(dir, s); err != nil {
+	if _, err := simulate.WriteFiles(t.Context(), dir, s, nil); err != nil {
 		t.Fatal(err)
 	}
 	rows := func(name string) []map[string]string {
@@ -120,11 +120,14 @@ func TestWritingNeverOverwrites(t *testing.T) {
 	if err := os.WriteFile(kept, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := simulate.WriteFiles(dir, simulate.New(small)); !errors.Is(err, os.ErrExist) {
+	if _, err := simulate.WriteFiles(t.Context(), dir, simulate.New(small), nil); !errors.Is(err, os.ErrExist) {
 		t.Errorf("got %v, want an error that the file exists", err)
 	}
 	if text, err := os.ReadFile(kept); err != nil || string(text) != "mine" {
 		t.Errorf("the file was changed to %q (%v)", text, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("got %d files (%v) where nothing should have been written beside the one", len(left), err)
 	}
 }
 

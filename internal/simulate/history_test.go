@@ -115,10 +115,17 @@ func TestEventsComeInOrderOfTimeAndEndWhereAsked(t *testing.T) {
 		}
 		f.take(ev)
 	}
+	guests := 0
 	for _, task := range f.tasks {
 		if task.ClosedAt.IsZero() {
 			open++
+			if f.covers(task.ID, s.Cast().Agent, last) == policy.AssignedEmployee {
+				guests++
+			}
 		}
+	}
+	if guests < 2 {
+		t.Errorf("got %d open tasks for the visitor's agent, want a few", guests)
 	}
 	if open < 5 {
 		t.Errorf("got %d tasks open at the end, want some that the day left behind", open)

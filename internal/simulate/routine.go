@@ -57,6 +57,27 @@ func (r *run) exercises(e int32) {
 	}
 }
 
+// guestsDesk leaves a few tasks open at the end for the employee whose account
+// a visitor of the demo is given: mails of the last hours that wait for him.
+func (r *run) guestsDesk() {
+	d, s, e := r.dice, r.s, r.s.guest()
+	for _, p := range [...]purpose{forDelivery, forReturn, forComplaint, forRefund} {
+		t := max(s.until-d.between(600, 4*3600), s.dayStart(r.day))
+		order := s.recent(d, t)
+		if order == none {
+			return
+		}
+		c := s.sold[order].customer
+		if s.Customers[c].Notable || s.knows(e, c) {
+			continue
+		}
+		r.contact(t, 0, c, none, byMail, false)
+		j := r.open(t+2, c, order, p, byMail, byCustomer)
+		j.assign(t+3, e, none, bySystem)
+		j.finish()
+	}
+}
+
 // sitTogether seats everybody who joined within the week beside an agent of
 // his team (N6).
 func (r *run) sitTogether() {

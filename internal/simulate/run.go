@@ -16,6 +16,7 @@ type run struct {
 	dice     dice
 	day      int
 	pending  [][]item // by day + warmUp
+	spare    []item   // room that a day no longer needs
 	seq      uint32
 	tasks    uint64
 	contacts uint64
@@ -116,6 +117,9 @@ func (r *run) make(d int, plans []plan) {
 			r.episode(p)
 		}
 	}
+	if r.s.dayOf(r.s.until-1) == d {
+		r.guestsDesk()
+	}
 }
 
 // add puts an item in its day; what lies past the end is forgotten, and what
@@ -131,6 +135,9 @@ func (r *run) add(it item) {
 	r.seq++
 	it.seq = r.seq
 	d := r.s.dayOf(it.at) + warmUp
+	if r.pending[d] == nil && d == r.day+warmUp {
+		r.pending[d], r.spare = r.spare, nil
+	}
 	r.pending[d] = append(r.pending[d], it)
 }
 
@@ -156,6 +163,7 @@ func (r *run) flush(d int, yield func(item) bool) bool {
 			return false
 		}
 	}
+	r.spare = day[:0]
 	return true
 }
 
