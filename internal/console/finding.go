@@ -82,7 +82,7 @@ func weigh(reasons []detect.Reason, x veil) []weighed {
 	}
 	var out []weighed
 	for _, r := range reasons {
-		w := weighed{Text: x.text(r.Text), Weight: fmt.Sprintf("%+.2f", r.Weight)}
+		w := weighed{Text: x.text(r.Text), Weight: strings.Replace(fmt.Sprintf("%.2f", r.Weight), "-", "−", 1)}
 		if heaviest > 0 {
 			w.Percent = int(100*max(r.Weight, -r.Weight)/heaviest + 0.5)
 		}

@@ -18,6 +18,7 @@ const chartMinutes = 60
 type figures struct {
 	Tiles    map[string]string `json:"tiles"` // by name, ready to be shown
 	From     int64             `json:"from"`  // of the chart's first minute, seconds since 1970 UTC
+	Zone     int               `json:"zone"`  // of the shown times, seconds east of UTC
 	Shown    []int             `json:"shown"` // look-ups a minute
 	Refused  []int             `json:"refused"`
 	Other    []int             `json:"other"`     // nobody found, failed, not known, in an emergency
@@ -91,7 +92,8 @@ func (v *visit) gather() (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
-	f := figures{From: from.Unix(), Shown: make([]int, chartMinutes), Refused: make([]int, chartMinutes), Other: make([]int, chartMinutes)}
+	_, zone := local.Zone()
+	f := figures{From: from.Unix(), Zone: zone, Shown: make([]int, chartMinutes), Refused: make([]int, chartMinutes), Other: make([]int, chartMinutes)}
 	for outcome, counts := range minutes {
 		into := f.Other
 		switch outcome {

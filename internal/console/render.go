@@ -106,7 +106,7 @@ func (v *visit) show(status int, name, title string, data any) error {
 
 // frame gathers what the layout shows.
 func (v *visit) frame(title string, data any) frame {
-	f := frame{Title: title, Company: v.c.Company, Data: data, Zone: v.c.Zone.String()}
+	f := frame{Title: title, Company: v.c.Company, Data: data, Zone: v.now.In(v.c.Zone).Format("MST")}
 	system := v.c.System()
 	f.Version = system.Version
 	if !system.Ledger.OK {

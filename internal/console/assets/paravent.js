@@ -55,9 +55,8 @@
         ],
       }, data, box);
     };
-    const zone = document.body.dataset.zone || "UTC";
-    const format = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
-    const clock = (seconds) => format.format(new Date(seconds * 1000));
+    let zone = 0;
+    const clock = (seconds) => new Date((seconds + zone) * 1000).toISOString().slice(11, 16);
     const ask = async () => {
       try {
         if (document.hidden) return;
@@ -69,6 +68,7 @@
           const tile = document.querySelector(`[data-figure="${name}"]`);
           if (tile && tile.textContent !== text) tile.textContent = text;
         }
+        zone = f.zone;
         data = stack(f);
         chart ? chart.setData(data) : make();
         box.classList.remove("stale");
