@@ -16,7 +16,7 @@ type pathView struct {
 	Edges         []pathEdge
 	Notes         []pathNote // what is said of one box alone
 	Missing       string     // as a sentence
-	Template      string
+	Title         string     // of the explanation; empty: nothing explains it
 	Strength      string
 	Text          string // the drawing in words, for those who can't see it
 }
@@ -31,6 +31,7 @@ type pathEdge struct {
 	X1, X2, Y, Mid float64
 	Label, Detail  string
 	Missing        bool
+	Broken         bool // it was there, but no longer held
 }
 
 type pathNote struct {
@@ -41,19 +42,24 @@ type pathNote struct {
 
 // The size of the drawing, in units of its view box.
 const (
-	nodeWidth  = 190.0
+	nodeWidth  = 180.0
 	nodeHeight = 54.0
-	nodeGap    = 210.0
-	nodeTop    = 34.0
+	nodeGap    = 195.0
+	nodeTop    = 6.0
 	edgeStep   = 46.0
 )
 
 // newPathView draws the best explanation; nil where there is none to draw.
-func newPathView(best *detect.Best) *pathView {
+// titles are those of the templates.
+func newPathView(best *detect.Best, titles map[string]string) *pathView {
 	if best == nil || len(best.Path) == 0 {
 		return nil
 	}
-	v := &pathView{Template: best.Template, Strength: strconv.FormatFloat(best.Strength, 'f', 2, 64), Missing: best.Missing}
+	title := titles[best.Template]
+	if title == "" {
+		title = best.Template
+	}
+	v := &pathView{Title: title, Strength: strconv.FormatFloat(best.Strength, 'f', 2, 64), Missing: best.Missing}
 	order := nodeOrder(best.Path)
 	if len(order) == 0 {
 		return nil
@@ -67,6 +73,7 @@ func newPathView(best *detect.Best) *pathView {
 	}
 	rows := map[[2]string]int{}
 	notes := map[string]int{}
+	broken := map[string]bool{} // boxes that no longer lead on, such as a closed task
 	lowest := nodeTop + nodeHeight
 	var words []string
 	for _, s := range best.Path {
@@ -74,6 +81,7 @@ func newPathView(best *detect.Best) *pathView {
 		if s.From == s.To {
 			y := nodeTop + nodeHeight + 20 + 18*float64(notes[s.From])
 			notes[s.From]++
+			broken[s.From] = broken[s.From] || s.Missing
 			v.Notes = append(v.Notes, pathNote{place[s.From] + nodeWidth/2, y, s.Relation + detailOf(s), s.Missing})
 			lowest = max(lowest, y+6)
 			continue
@@ -85,7 +93,7 @@ func newPathView(best *detect.Best) *pathView {
 		}
 		y := nodeTop + nodeHeight/2 + edgeStep*float64(rows[pair])
 		rows[pair]++
-		e := pathEdge{X1: from + nodeWidth, X2: to, Y: y, Mid: (from + nodeWidth + to) / 2, Label: shortened(s.Relation, 34), Detail: shortened(strings.TrimPrefix(detailOf(s), ", "), 40), Missing: s.Missing}
+		e := pathEdge{X1: from + nodeWidth, X2: to, Y: y, Mid: (from + nodeWidth + to) / 2, Label: shortened(s.Relation, 34), Detail: shortened(strings.TrimPrefix(detailOf(s), ", "), 40), Missing: s.Missing, Broken: broken[s.From]}
 		if rows[pair] > 1 { // from box to box below the first, along their lower edges
 			e.X1, e.X2 = from+nodeWidth/2, to+nodeWidth/2
 			e.Y = nodeTop + nodeHeight + edgeStep*float64(rows[pair]-1)

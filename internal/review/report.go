@@ -45,7 +45,6 @@ type report struct {
 	Rejected []Reject
 	Bad      int64
 	MoreBad  int64
-	PerDay   string
 }
 
 // figure is one headline figure.
@@ -101,18 +100,22 @@ func newReport(o Options, s Summary, r *result, stories []story) *report {
 	p.Figures = figures(r, len(r.tally.Days))
 	p.Shares = shares(r.tally)
 	p.Days = newDayChart(r.tally)
+	titles := map[string]string{}
+	for _, x := range r.tally.Explained {
+		titles[x.Template] = x.Title
+	}
 	for i, f := range r.findings {
 		if i == fullFindings {
 			p.More = len(r.findings) - fullFindings
 			break
 		}
-		p.Findings = append(p.Findings, newFindingView(f, stories[i], "f"))
+		p.Findings = append(p.Findings, newFindingView(f, stories[i], "f", titles))
 	}
 	for i, f := range r.samples {
 		if i == fullFindings {
 			break
 		}
-		p.Samples = append(p.Samples, newFindingView(f, stories[len(r.findings)+i], "s"))
+		p.Samples = append(p.Samples, newFindingView(f, stories[len(r.findings)+i], "s", titles))
 	}
 	p.Unseen = unseen(s.Missing)
 	return p
@@ -185,13 +188,13 @@ func shares(t detect.Tally) []share {
 	return list
 }
 
-func newFindingView(f detect.Finding, s story, prefix string) findingView {
+func newFindingView(f detect.Finding, s story, prefix string, titles map[string]string) findingView {
 	v := findingView{
 		Rank: f.Rank, Anchor: prefix + strconv.Itoa(f.Rank), Kind: kindNames[f.Kind], Title: title(f),
 		When: spanText(f.FirstAt, f.LastAt), Raised: f.RaisedAt.UTC().Format("2 January 2006, 15:04"),
 		Score: strconv.FormatFloat(f.Score, 'f', 2, 64), ScoreWidth: round2(60 * min(1, max(0, f.Score))),
 		Customers: joined(f.Customers, 12), Employees: joined(f.Employees, 24),
-		Timeline: newTimeline(f, s), Path: newPathView(f.Best), AllLooks: len(f.Accesses),
+		Timeline: newTimeline(f, s), Path: newPathView(f.Best, titles), AllLooks: len(f.Accesses),
 	}
 	if v.Kind == "" {
 		v.Kind = string(f.Kind)

@@ -280,7 +280,11 @@ func taskLane(t *taskStory, sc scale) lane {
 		}
 		tip += ", to " + who + " " + a.Since.UTC().Format("2 Jan 15:04")
 	}
-	l := lane{Kind: "task", Label: shortened(string(t.ID), 16)}
+	kind := "task"
+	if t.Purpose != "" {
+		kind = shortened("task, "+string(t.Purpose), 22)
+	}
+	l := lane{Kind: kind, Label: shortened(string(t.ID), 16)}
 	l.Bars = []bar{{X: x, W: round2(max(2, sc.x(until)-x)), Open: open, Tip: tip}}
 	for _, w := range t.worked {
 		if !w.At.Before(sc.from) && !w.At.After(sc.to) {
