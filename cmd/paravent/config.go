@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // time zones, on machines that have no list of them
 
 	"paravent/internal/policy"
 )
@@ -48,6 +49,10 @@ type Config struct {
 	// Default 30 min.
 	SessionIdle time.Duration
 
+	// Zone is the time zone in which pages show times, an IANA name such as
+	// Europe/Berlin. Default: the machine's own, UTC where that isn't known.
+	Zone *time.Location
+
 	// origin says where each value came from, for messages: a place in the
 	// file, or the name of a variable or flag.
 	origin map[string]policy.Pos
@@ -82,6 +87,14 @@ var settings = []setting{
 	{"node", "a short name of letters, digits and dashes", func(c *Config, v string) error {
 		c.Node = v
 		return matches(v, `^[a-z0-9][a-z0-9-]{0,31}$`)
+	}},
+	{"zone", "a time zone's IANA name, such as Europe/Berlin", func(c *Config, v string) error {
+		zone, err := time.LoadLocation(v)
+		if err == nil && v == "Local" {
+			err = errors.New("not a name that a browser knows")
+		}
+		c.Zone = zone
+		return err
 	}},
 	{"review.budget", "a whole number of findings a day from 1 to 1000", func(c *Config, v string) error {
 		return setInt(&c.Budget, v, 1, 1000)
@@ -125,7 +138,7 @@ func setDuration(dst *time.Duration, v string, low, high time.Duration) error {
 func loadConfig(path string, environ []string, flags map[string]string) (*Config, error) {
 	c := &Config{
 		Listen: "127.0.0.1:8420", Node: "n1", Budget: 5,
-		SessionLasts: 10 * time.Hour, SessionIdle: 30 * time.Minute,
+		SessionLasts: 10 * time.Hour, SessionIdle: 30 * time.Minute, Zone: localZone(),
 		Sources: map[string]SourceConfig{}, origin: map[string]policy.Pos{},
 	}
 	text, err := os.ReadFile(path)
@@ -246,6 +259,20 @@ func pathReason(err error) string {
 		return pe.Path + ": " + pe.Err.Error()
 	}
 	return err.Error()
+}
+
+// localZone is the machine's time zone under the name that a browser knows it
+// by; UTC where it has none.
+func localZone() *time.Location {
+	name := os.Getenv("TZ")
+	if link, err := os.Readlink("/etc/localtime"); name == "" && err == nil {
+		_, name, _ = strings.Cut(link, "zoneinfo/")
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return time.UTC
+	}
+	return zone
 }
 
 // loopback reports whether host is this machine alone.

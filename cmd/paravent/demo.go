@@ -117,7 +117,7 @@ func (d *demonstration) open(ctx context.Context, listen string) error {
 	d.shop = simulate.New(simulate.Options{Seed: 1, Start: now.AddDate(0, 0, -demoDays), Until: now, Days: demoDays + 1})
 	config := &Config{
 		Listen: listen, Data: filepath.Join(d.dir, "data"), Node: "demo", Budget: 5,
-		SessionLasts: 10 * time.Hour, SessionIdle: 2 * time.Hour,
+		SessionLasts: 10 * time.Hour, SessionIdle: 2 * time.Hour, Zone: localZone(),
 		Sources: map[string]SourceConfig{"shop": {Kind: "sqlite", Path: filepath.Join(d.dir, "shop.db")}},
 	}
 	p, err := policy.Load("policy.yaml", policy.DefaultYAML(), "default.cedar", policy.DefaultCedar())

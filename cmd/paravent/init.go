@@ -90,6 +90,10 @@ func initialise(ctx context.Context, dir string) (setupCode string, err error) {
 	if setupCode, err = makeFolder(ctx, filepath.Join(half, "data"), "n1", realClock); err != nil {
 		return "", err
 	}
+	// An empty folder makes room; one that has got something meanwhile stays.
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("move into place: %w", err)
+	}
 	if err := os.Rename(half, dir); err != nil {
 		return "", fmt.Errorf("move into place: %w", err)
 	}

@@ -19,7 +19,7 @@ func newPolicyCommand(s streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "policy",
 		Short: "Check the policy, or explain what it lets somebody see",
-		Args:  cobra.NoArgs,
+		Args:  knownSubcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newPolicyCheckCommand(s), newPolicyExplainCommand(s))

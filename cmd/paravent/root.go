@@ -28,8 +28,10 @@ the first byte is released, and is explained afterwards by the facts of the busi
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+
+		SuggestionsMinimumDistance: 2,
+		Args:                       knownSubcommand,
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(s.in)
 	root.SetOut(s.out)
@@ -39,6 +41,18 @@ the first byte is released, and is explained afterwards by the facts of the busi
 	})
 	root.AddCommand(subcommands(s)...)
 	return root
+}
+
+// knownSubcommand refuses a word that is no subcommand and names the nearest.
+func knownSubcommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q", args[0])
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		err = fmt.Errorf("%w; did you mean %q?", err, near[0])
+	}
+	return usageError{fmt.Errorf("%w\nTry: %s --help", err, c.CommandPath())}
 }
 
 // usageError is a command line that can't be understood: exit code 2.

@@ -17,5 +17,6 @@ func subcommands(s streams) []*cobra.Command {
 
 		// Offline: files in, files out.
 		newReviewCommand(s),
+		newSimulateCommand(s),
 	}
 }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets scripts run this test binary as the command paravent, so that
+// the program under test is the one that users get.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"paravent": main})
+}
+
+// TestScripts holds what users see of each subcommand, one script each.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/config")
+			e.Setenv("TZ", "UTC")
+			return nil
+		},
+	})
+}
+
+// command runs one command line inside this process.
+func command(t *testing.T, s streams, args ...string) int {
+	t.Helper()
+	return run(context.Background(), args, s)
+}
+
+// long reports whether the long tests are asked for.
+func long() bool { return os.Getenv("PARAVENT_LONG") == "1" }
