@@ -60,7 +60,10 @@ func demo(ctx context.Context, s streams, listen, dir string) (err error) {
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	fmt.Fprintf(s.err, "Making up a shop in %s …\n", dir)
-	d := &demonstration{streams: s, dir: dir}
+	now := realClock()
+	d := &demonstration{streams: s, dir: dir, shop: simulate.New(simulate.Options{
+		Seed: 1, Start: now.AddDate(0, 0, -demoDays), Until: now, Days: demoDays + 1,
+	})}
 	if err := d.open(ctx, l.Addr().String()); err != nil {
 		return tellProblems(s, err)
 	}
@@ -111,10 +114,8 @@ type demoAccount struct {
 // demoDays is how long the simulated past is.
 const demoDays = 30
 
-// open makes the shop, its folder and its past, and opens the system on it.
+// open makes the shop's folder and its past, and opens the system on it.
 func (d *demonstration) open(ctx context.Context, listen string) error {
-	now := realClock()
-	d.shop = simulate.New(simulate.Options{Seed: 1, Start: now.AddDate(0, 0, -demoDays), Until: now, Days: demoDays + 1})
 	config := &Config{
 		Listen: listen, Data: filepath.Join(d.dir, "data"), Node: "demo", Budget: 5,
 		SessionLasts: 10 * time.Hour, SessionIdle: 2 * time.Hour, Zone: localZone(),

@@ -144,6 +144,15 @@ func (c crew) who(ctx context.Context, e access.EmployeeID) (identity.Who, error
 	if who, ok := c.in[e]; ok {
 		return who, nil
 	}
+	who, err := c.signIn(ctx, e)
+	if err == nil {
+		c.in[e] = who
+	}
+	return who, err
+}
+
+// signIn gives the employee an account and signs him in.
+func (c crew) signIn(ctx context.Context, e access.EmployeeID) (identity.Who, error) {
 	secret := password()
 	if err := c.d.system.signOn.AddAccount(ctx, c.d.admin, employeeAccount(e), secret); err != nil {
 		return identity.Who{}, fmt.Errorf("add account of %s: %w", e, err)
@@ -152,6 +161,5 @@ func (c crew) who(ctx context.Context, e access.EmployeeID) (identity.Who, error
 	if err != nil {
 		return identity.Who{}, fmt.Errorf("sign in %s: %w", e, err)
 	}
-	c.in[e] = in.Who
 	return in.Who, nil
 }
