@@ -1,4 +1,120 @@
 package detect
 
-func (e *Engine) crowd(c, visit int32, at int64)    {}
-func (e *Engine) seen(c, visit int32, open float64) {}
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+const (
+	crowdWindow = 7 * day
+	crowdLeast  = 4 // employees who looked without a reason, from which it may be a crowd
+)
+
+// crowd looks, when an employee begins to look at a customer, whether too many
+// are looking. It doesn't wait: what they have in common is seen at once. How
+// many colleagues do it never makes it normal: the measure is this customer's
+// own history and her own explained business.
+func (e *Engine) crowd(c, n int32, at int64) {
+	v := &e.st.Visits[n]
+	r := e.record(c)
+	if r.Since == 0 {
+		r.Since = at
+	}
+	r.Recent = slices.DeleteFunc(r.Recent, func(w viewer) bool { return w.At < at-crowdWindow })
+	r.Recent = append(r.Recent, viewer{E: v.E, At: at, Visit: n, Seq: v.Seq})
+	if e.facts.Role(v.E).Automatic() {
+		return
+	}
+	open := 0
+	for i := range r.Recent {
+		if w := &r.Recent[i]; w.Visit >= 0 || w.Open >= openVisit {
+			open++
+		}
+	}
+	if open < crowdLeast {
+		return
+	}
+	e.crowdOf(c, r, at)
+}
+
+// crowdOf counts who looked without a reason and proposes the crowd.
+func (e *Engine) crowdOf(c int32, r *record, at int64) {
+	who := e.scratch[:0]
+	var looks []look
+	explained := 0
+	for i := range r.Recent {
+		w := &r.Recent[i]
+		var visitLooks []look
+		if w.Visit >= 0 {
+			v := &e.st.Visits[w.Visit]
+			j := e.grade(v, at)
+			w.Open = j.Open
+			visitLooks = v.Looks
+		} else if k, ok := e.pairs[pairOf(w.E, c)]; ok && w.Open >= openVisit {
+			h := &e.st.Pairs[k]
+			for m := range h.Visits {
+				if h.Visits[m].First == w.At {
+					visitLooks = h.Visits[m].Looks
+				}
+			}
+		}
+		if w.Open < openVisit || e.facts.Role(w.E).Automatic() {
+			explained++
+			continue
+		}
+		if len(visitLooks) == 0 {
+			continue
+		}
+		if !slices.Contains(who, w.E) {
+			who = append(who, w.E)
+		}
+		looks = append(looks, visitLooks...)
+	}
+	e.scratch = who[:0]
+	if len(who) < crowdLeast {
+		return
+	}
+	e.propose(candidate{kind: KindCrowd, employees: slices.Clone(who), customers: []int32{c}, looks: looks, reasons: e.crowdReasons(c, r, len(who), explained, at)}, at)
+}
+
+func (e *Engine) crowdReasons(c int32, r *record, n, explained int, at int64) []Reason {
+	var rs reasons
+	// What her own history and her own business let expect of unexplained
+	// viewers in one window.
+	past := float64(at-r.Since) / float64(crowdWindow)
+	expected := 0.5 + 0.15*float64(explained)
+	if past > 1 {
+		expected += r.Viewers / past
+	}
+	rs.add("crowd", weightCrowd*math.Log2(float64(n)/expected), fmt.Sprintf("%d employees looked at this customer within a week without a reason; %s would be usual for this customer.", n, about(expected)))
+	if e.facts.Notable(c) {
+		rs.add("notable", weightNotable, "The customer is in the public eye.")
+	}
+	if k := e.facts.NewsBefore(c, at); k > 0 && at-k < crowdWindow {
+		rs.add("news", weightNews, "The customer was in the news within that week.")
+	}
+	return rs
+}
+
+func about(x float64) string {
+	if x < 1 {
+		return "hardly any"
+	}
+	return fmt.Sprintf("about %.0f", x)
+}
+
+// seen notes how a visit was judged, for the crowd and for the customer's own
+// history.
+func (e *Engine) seen(c, n int32, seq int64, open float64) {
+	r := e.record(c)
+	for i := len(r.Recent) - 1; i >= 0; i-- {
+		if w := &r.Recent[i]; w.Visit == n && w.Seq == seq {
+			w.Visit, w.Open = -1, open
+			break
+		}
+	}
+	if open >= openVisit {
+		r.Viewers++
+	}
+}

@@ -17,15 +17,14 @@ const (
 
 // Engine turns events into findings. It is not safe for concurrent use.
 type Engine struct {
-	o         Options
-	facts     *explain.Facts
-	st        state
-	open      map[uint64]int32 // pair → its open visit
-	pairs     map[uint64]int32 // pair → its history
-	findings  []Finding        // raised since the last Take
-	samples   []Finding
-	judging   judged // scratch, reused
-	crowdSeen []int32
+	o        Options
+	facts    *explain.Facts
+	st       state
+	open     map[uint64]int32 // pair → its open visit
+	pairs    map[uint64]int32 // pair → its history
+	findings []Finding        // raised since the last Take
+	samples  []Finding
+	scratch  []int32
 }
 
 // New returns an engine that knows nothing yet.
@@ -54,6 +53,11 @@ func (e *Engine) Feed(ev access.Event) error {
 	}
 	if err := e.facts.Add(ev); err != nil {
 		return fmt.Errorf("feed detection: %w", err)
+	}
+	if t, ok := ev.(*access.TaskOpened); ok {
+		if by, _ := e.facts.Opened(e.facts.TaskNumber(t.ID)); by >= 0 {
+			e.person(by).openedTask(at)
+		}
 	}
 	return nil
 }

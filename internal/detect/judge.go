@@ -10,25 +10,31 @@ import (
 
 // judged is a visit, graded with all that was known when its hold ran out.
 type judged struct {
-	First, Last int64
-	JudgedAt    int64
-	Open        float64 // how far the visit stays unexplained, 0..1
-	Template    int     // place in the templates, -1: nothing
-	Strength    float64
-	Task        int32 // the task on the best path, -1: none
-	Own         bool  // only the employee's own word stands behind it
-	Stale       int64 // microseconds since that task was closed
-	Later       bool  // the task was opened after the look-up
-	Helper      int32 // who opened the task that nothing of the customer's stands beside, -1
-	Beyond      uint64
-	BeyondLooks int // opened records that showed categories beyond the purpose
-	Depth       int // look-ups that opened orders, goods, payments or deliveries
-	Opened      bool
-	Exported    bool
-	Moved       uint8
-	NewOrder    bool // the customer had ordered within the day before
-	Outage      bool // contacts weren't being recorded at that time
-	Looks       []look
+	First, Last  int64
+	JudgedAt     int64
+	Open         float64 // how far the visit stays unexplained, 0..1
+	Template     int     // place in the templates, -1: nothing
+	Strength     float64
+	Task         int32 // the task on the best path, -1: none
+	Own          bool  // only the employee's own word stands behind it
+	Stale        int64 // microseconds since that task was closed
+	Later        bool  // the task was opened after the look-up
+	NoCase       bool  // nobody works on anything for the customer
+	Helper       int32 // who opened the task that nothing of the customer's stands beside, -1
+	Beyond       uint64
+	Orders       int // different orders opened
+	BeyondOrders int // of these, the ones that showed categories beyond the purpose
+	Depth        int // look-ups that opened orders, goods, payments or deliveries
+	Opened       bool
+	Exported     bool
+	Moved        uint8
+	NewOrder     bool  // the customer had ordered within the day before
+	Outage       bool  // contacts weren't being recorded at that time
+	Seldom       bool  // with Own: he hardly ever opens tasks
+	Untraced     bool  // with Own: the channel leaves a trace, and there is none
+	Dormant      int64 // for how long the task that he named had been closed with nobody at it; 0: it was alive
+	Home         bool  // he had just looked at somebody else of this household
+	Looks        []look
 }
 
 // judge grades a visit as of due, frees it, and passes it on.
@@ -36,13 +42,16 @@ func (e *Engine) judge(n int32, due int64) {
 	v := &e.st.Visits[n]
 	j := e.grade(v, due)
 	e.count(v, &j)
-	e.seen(v.C, n, j.Open)
+	e.seen(v.C, n, v.Seq, j.Open)
 	e.sample(v, &j, due)
 	en, cn := v.E, v.C
 	if j.question() {
 		j.Looks = append([]look(nil), j.Looks...)
 		e.end(n)
-		e.keep(en, cn, j, due)
+		e.run(en, cn, &j, due)
+		if !e.facts.Role(en).Automatic() {
+			e.keep(en, cn, j, due)
+		}
 		return
 	}
 	e.end(n)
@@ -62,9 +71,93 @@ func (e *Engine) grade(v *visit, now int64) judged {
 	}
 	j := judged{
 		First: v.First, Last: v.Last, JudgedAt: now, Open: 1 - g.Strength,
-		Template: g.Template, Strength: g.Strength, Task: g.Task, Own: g.Own, Stale: g.Stale, Later: g.Later, Helper: g.Helper,
+		Template: g.Template, Strength: g.Strength, Task: g.Task, Own: g.Strength < 0.5 && g.OwnTask >= 0, Stale: g.Stale, Later: g.Later, Helper: g.Helper, NoCase: !g.Live && g.Strength < 0.3,
 		Moved: v.Moved, Looks: v.Looks,
 	}
+	e.named(v, &j, now)
+	e.depth(v, &j, e.allowed(v, &g))
+	if !j.Opened {
+		j.Open *= searchHit
+	}
+	if o := e.facts.OrderBefore(v.C, v.First); o > 0 && v.First-o < day {
+		j.NewOrder = true
+	}
+	j.Home = v.Home
+	if j.Own {
+		if g.Strength < 0.1 {
+			j.Task = g.OwnTask
+		}
+		_, channel := e.facts.Opened(g.OwnTask)
+		j.Outage = e.facts.ContactsExpected(v.First, now) < 0.3
+		j.Untraced = channel == "mail" || channel == "chat"
+		j.Seldom = e.person(v.E).seldomOpens(v.First)
+	}
+	return j
+}
+
+// allowed returns the categories that the visit's purpose needs: of the tasks
+// of this customer that he named or, where he named none, of those that
+// explain the visit. Without any it is everything: what has no purpose has no
+// scope.
+func (e *Engine) allowed(v *visit, g *explain.Grade) uint64 {
+	var mask uint64
+	named := false
+	var last access.TaskID
+	for i := range v.Looks {
+		id := v.Looks[i].Task
+		if id == "" || id == last {
+			continue
+		}
+		last = id
+		if m, ok := e.facts.TaskNeeds(id, v.C); ok {
+			mask |= m
+			named = true
+		}
+	}
+	switch {
+	case named:
+		return mask
+	case g.Bounded:
+		return g.Allowed
+	}
+	return ^uint64(0)
+}
+
+// dormantFrom is how long a task must have been asleep for naming it to be a
+// question of its own. Honest people take a task up again within days.
+const dormantFrom = 10 * day
+
+// named looks at what the employee named as his reason. Where that was a task
+// long asleep, other tasks of the customer's speak for him only by half, unless
+// one was put on his own desk.
+func (e *Engine) named(v *visit, j *judged, now int64) {
+	var last access.TaskID
+	for i := range v.Looks {
+		l := &v.Looks[i]
+		if l.Task == "" || l.Task == last {
+			continue
+		}
+		last = l.Task
+		d := e.facts.Dormant(l.Task, v.E, v.C, l.At, now)
+		if d == 0 {
+			j.Dormant = 0
+			return
+		}
+		j.Dormant = max(j.Dormant, d)
+	}
+	if j.Dormant < dormantFrom || j.Template < 0 {
+		return
+	}
+	switch e.facts.Templates()[j.Template].Link {
+	case explain.LinkAssigned, explain.LinkContact:
+	default:
+		j.Strength /= 2
+		j.Open = 1 - j.Strength
+	}
+}
+
+// depth counts what was opened, and what of it lies beyond the purpose.
+func (e *Engine) depth(v *visit, j *judged, allowed uint64) {
 	base := e.facts.Mask(baseCategories)
 	for i := range v.Looks {
 		l := &v.Looks[i]
@@ -75,18 +168,24 @@ func (e *Engine) grade(v *visit, now int64) judged {
 		if l.Cats&^base != 0 {
 			j.Depth++
 		}
-		if g.Bounded && l.Cats&^g.Allowed != 0 {
-			j.Beyond |= l.Cats &^ g.Allowed
-			j.BeyondLooks++
+		if l.Record == "" {
+			continue
+		}
+		first, beyond := true, l.Cats&^allowed != 0
+		for k := range v.Looks[:i] {
+			if o := &v.Looks[k]; o.Record == l.Record {
+				first = false
+				beyond = beyond && o.Cats&^allowed == 0
+			}
+		}
+		if first {
+			j.Orders++
+		}
+		if beyond {
+			j.BeyondOrders++
+			j.Beyond |= l.Cats &^ allowed
 		}
 	}
-	if !j.Opened {
-		j.Open *= searchHit
-	}
-	if o := e.facts.OrderBefore(v.C, v.First); o > 0 && v.First-o < day {
-		j.NewOrder = true
-	}
-	return j
 }
 
 // baseCategories are what every purpose shows.
@@ -94,7 +193,7 @@ var baseCategories = []access.Category{"identity", "contact"}
 
 // question reports whether a visit leaves a question that is worth remembering.
 func (j *judged) question() bool {
-	return j.Open >= 0.2 || j.BeyondLooks > 0
+	return j.Open >= 0.2 || j.BeyondOrders > 1
 }
 
 // beyond returns how many categories were seen beyond the purpose.

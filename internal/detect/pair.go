@@ -45,8 +45,3 @@ func looksOf(visits []judged) []look {
 	}
 	return out
 }
-
-func (e *Engine) pairReasons(h *history) []Reason {
-	t := h.telling()
-	return []Reason{{Code: "unexplained", Weight: t.Open, Text: "No open task, contact or work explains why this employee looked."}}
-}

@@ -42,6 +42,8 @@ type (
 		First, Last int64
 		Looks       []look
 		Moved       uint8 // bit 0: the device, bit 1: the site changed within the session
+		Home        bool  // begun right after somebody else of the customer's household
+		Seq         int64
 	}
 	look struct {
 		ID     access.LookupID
@@ -64,20 +66,26 @@ type (
 	}
 	// person is what is remembered of one employee.
 	person struct {
-		Open    []trace // visits that leave a question, across customers, in order of time
-		Days    int32   // days on which he looked at anybody
-		LastDay int64
-		Sum     float64 // unexplained customers over all those days
-		Session access.SessionID
-		Device  string
-		Site    string
-		Moved   uint8
-		Opened  int32 // tasks
+		Open     []trace // visits without a reason, across customers, in order of time
+		Days     int32   // days on which he looked at anybody
+		LastDay  int64
+		Day      int64   // the day that Today counts
+		Today    float64 // visits without a reason on Day
+		Sum      float64 // the same, over all days before
+		Session  access.SessionID
+		Device   string
+		Site     string
+		Moved    uint8
+		Opened   []int64  // when he opened tasks, the last few, in order of time
+		Served   [4]int32 // the customers he looked at last
+		ServedAt [4]int64
 	}
+	// trace is one visit without a reason.
 	trace struct {
-		C    int32
-		At   int64
-		Pair uint64
+		C      int32
+		At     int64
+		Export bool
+		Looks  []look
 	}
 	// record is what is remembered of who looked at one customer.
 	record struct {
@@ -89,7 +97,8 @@ type (
 		E     int32
 		At    int64
 		Visit int32 // number of the open visit, -1 once judged
-		U     float64
+		Seq   int64
+		Open  float64 // how far the visit stays unexplained
 	}
 	raising struct {
 		Key string

@@ -69,8 +69,10 @@ func (e *Engine) begin(en, cn int32, at int64) int32 {
 	}
 	v := &e.st.Visits[n]
 	v.E, v.C, v.First, v.Last, v.Moved = en, cn, at, at, 0
+	v.Home = e.home(en, cn, at)
 	v.Looks = v.Looks[:0]
 	e.st.Seq++
+	v.Seq = e.st.Seq
 	e.push(dueItem{At: e.dueOf(v), Seq: e.st.Seq, Visit: n})
 	return n
 }
@@ -119,4 +121,44 @@ func (e *Engine) record(n int32) *record {
 		e.st.Records = append(e.st.Records, record{})
 	}
 	return &e.st.Records[n]
+}
+
+// home reports whether the employee had, within the hour before, looked at
+// somebody else of the customer's household, and notes the customer as served.
+func (e *Engine) home(en, cn int32, at int64) (found bool) {
+	p := e.person(en)
+	for i := range p.Served {
+		if p.ServedAt[i] != 0 && at-p.ServedAt[i] < hour && e.facts.SameHousehold(p.Served[i], cn) {
+			found = true
+		}
+	}
+	copy(p.Served[1:], p.Served[:len(p.Served)-1])
+	copy(p.ServedAt[1:], p.ServedAt[:len(p.ServedAt)-1])
+	p.Served[0], p.ServedAt[0] = cn, at
+	return found
+}
+
+// opensSeldom is how many tasks a person opens at most in four weeks who hardly
+// ever opens any.
+const opensSeldom = 8
+
+// openedTask notes that the employee opened a task.
+func (p *person) openedTask(at int64) {
+	if len(p.Opened) > opensSeldom {
+		copy(p.Opened, p.Opened[1:])
+		p.Opened = p.Opened[:opensSeldom]
+	}
+	p.Opened = append(p.Opened, at)
+}
+
+// seldomOpens reports whether the employee hardly ever opened tasks in the four
+// weeks before at.
+func (p *person) seldomOpens(at int64) bool {
+	n := 0
+	for _, t := range p.Opened {
+		if t > at-28*day {
+			n++
+		}
+	}
+	return n <= opensSeldom
 }

@@ -31,6 +31,7 @@ type Facts struct {
 	cats      map[access.Category]uint
 	needs     map[access.Purpose]uint64
 	related   map[uint64]uint8
+	namesakes map[string]int32 // customers of a surname
 }
 
 // New returns an empty store of facts that explains with these templates; nil
@@ -186,6 +187,10 @@ func (f *Facts) addCustomer(in access.Customer) {
 		self = f.Employee(in.Employee)
 	}
 	c := &f.st.Customers[f.Customer(in.ID)]
+	if c.Surname != in.Surname {
+		f.namesakes[c.Surname]--
+		f.namesakes[in.Surname]++
+	}
 	c.Surname, c.Household, c.Notable, c.Employee, c.Known = in.Surname, in.Household, in.Notable, self, true
 }
 

@@ -15,13 +15,15 @@ const (
 	// worked on) and still be the reason for it: people note down what they
 	// already do.
 	ahead = hour
-	// fades is the time in which a closed task loses half of what it explains.
-	fades = 3 * day
 	// contactBefore and contactAfter bound how far from its opening the
 	// customer's contact may be to stand beside a task.
 	contactBefore = 4 * hour
 	contactAfter  = hour
 )
+
+// purposeCounts is the strength from which a task's purpose says what may be
+// seen.
+const purposeCounts = 0.5
 
 // Grade says how strongly the facts explain one look-up.
 type Grade struct {
@@ -30,8 +32,10 @@ type Grade struct {
 	Task     int32   // number of the task on the path, -1 for none
 	Own      bool    // the path rests on the employee's own word alone (G6)
 	Stale    int64   // microseconds since that task was closed; 0: it was open
+	OwnTask  int32   // a task of the customer's that only the employee's own word stands behind, -1
 	Later    bool    // the task was opened only after the look-up
 	Helper   int32   // the employee who opened the task where nothing of the customer's stands beside it, else -1
+	Live     bool    // somebody works, or did within a day, on a task of the customer's that he didn't open himself
 	Allowed  uint64  // categories that the purposes of all explaining tasks need
 	Bounded  bool    // Allowed is known: an explaining task has a purpose
 }
@@ -40,7 +44,7 @@ type Grade struct {
 // is known at `now` (microseconds, not before at). Facts between the two may
 // explain, too: a contact told late, a task noted down while speaking.
 func (f *Facts) Grade(e, c int32, at, now int64) Grade {
-	best := Grade{Template: -1, Task: -1, Helper: nobodyKnown}
+	best := Grade{Template: -1, Task: -1, OwnTask: -1, Helper: nobodyKnown}
 	cu := &f.st.Customers[c]
 	for _, n := range cu.Tasks {
 		t := &f.st.Tasks[n]
@@ -59,32 +63,45 @@ func (f *Facts) Grade(e, c int32, at, now int64) Grade {
 			best.Own, best.Stale, best.Later, best.Helper = false, 0, false, nobodyKnown
 		}
 	}
+	for i := len(cu.Contacts) - 1; i >= 0 && cu.Contacts[i].At > at-day; i-- {
+		if k := &cu.Contacts[i]; k.At <= now && k.At <= at+ahead && !k.Out {
+			best.Live = true
+		}
+	}
 	return best
 }
 
 // gradeTask holds one task against every template and keeps the better of it
 // and best.
 func (f *Facts) gradeTask(best *Grade, t *task, n, e int32, cu *customer, at, now int64) {
-	stale := int64(0)
-	if t.Closed != 0 && t.Closed <= at {
-		stale = at - t.Closed
+	stale := t.stale(e, at)
+	if t.OpenedBy != e && stale < day {
+		best.Live = true
 	}
 	l := f.links(t, e, at, now)
 	if l == (links{}) {
 		return
 	}
 	ind, own, helper := f.independence(t, cu, e, at, now)
+	if own {
+		best.OwnTask = n
+	}
 	for i := range f.templates {
 		tpl := &f.templates[i]
 		factor := l.of(tpl.Link)
 		if factor == 0 {
 			continue
 		}
-		s := tpl.Strength * factor * freshness(stale, tpl.After.Microseconds())
+		s := tpl.Strength * factor
+		if tpl.Link != LinkWorking {
+			s *= freshness(stale, tpl.After.Microseconds(), tpl.Fades.Microseconds())
+		} else if stale > hour {
+			s *= l.outcome // a note on a closed task is his own word
+		}
 		if !l.independent || tpl.Link == LinkOpened {
 			s *= ind
 		}
-		if s >= 0.3 {
+		if s >= purposeCounts {
 			if m, ok := f.needs[t.Purpose]; ok {
 				best.Allowed |= m
 				best.Bounded = true
@@ -100,7 +117,8 @@ func (f *Facts) gradeTask(best *Grade, t *task, n, e int32, cu *customer, at, no
 // links are the ways in which one task ties to one employee, each 0..1.
 type links struct {
 	assigned, worked, opened, handed, team, working, reviewed float64
-	independent                                               bool // somebody else put the task on his desk
+	outcome                                                   float64 // with working: how far the work is an outcome
+	independent                                               bool    // somebody else put the task on his desk
 }
 
 func (l links) of(k Link) float64 {
@@ -164,6 +182,7 @@ func (f *Facts) links(t *task, e int32, at, now int64) (l links) {
 			l.worked = 1
 		case w.At <= at+ahead:
 			l.working = 1
+			l.outcome = max(l.outcome, outcomeOf(w.Kind))
 		}
 	}
 	return l
@@ -178,13 +197,13 @@ func (f *Facts) gradeContact(tpl *Template, cu *customer, e int32, at, now int64
 			continue
 		}
 		over := at - max(k.At, k.Until)
-		if over > tpl.After.Microseconds()+4*fades {
+		if over > tpl.After.Microseconds()+8*tpl.Fades.Microseconds() {
 			break
 		}
 		mine := k.Employee == e && tpl.Link == LinkContact
 		open := k.Employee == nobodyKnown && !k.Out && tpl.Link == LinkCalled
 		if mine || open {
-			best = max(best, tpl.Strength*freshness(over, tpl.After.Microseconds()))
+			best = max(best, tpl.Strength*freshness(over, tpl.After.Microseconds(), tpl.Fades.Microseconds()))
 		}
 	}
 	return best
@@ -232,20 +251,59 @@ func (f *Facts) beside(t *task, cu *customer, e int32, now int64) float64 {
 		case w.At > now:
 		case w.Employee != e && w.Employee != t.OpenedBy:
 			best = max(best, 0.9)
-		case w.Kind == workChange:
-			best = max(best, 0.7)
-		case w.Kind == workReply:
-			best = max(best, 0.5)
+		default:
+			best = max(best, outcomeOf(w.Kind))
 		}
 	}
 	return best
 }
 
-// freshness is 1 up to `after` past the end and halves every three days from
+// outcomeOf says how far a kind of work shows in the world outside the
+// employee's own notes.
+func outcomeOf(kind uint8) float64 {
+	switch kind {
+	case workChange:
+		return 0.7
+	case workReply:
+		return 0.5
+	}
+	return 0
+}
+
+// stale returns for how long the task had been closed at `at`: since it was
+// closed or since somebody else than e was last at it, whichever is later. A
+// task that colleagues take up again is alive, whatever its state says.
+func (t *task) stale(e int32, at int64) int64 {
+	if t.Closed == 0 || t.Closed > at {
+		return 0
+	}
+	last := t.Closed
+	for i := range t.Work {
+		if w := &t.Work[i]; w.Employee != e && w.At <= at {
+			last = max(last, w.At)
+		}
+	}
+	for i := range t.Assigned {
+		a := &t.Assigned[i]
+		if a.By == e || a.Since > at {
+			continue
+		}
+		last = max(last, a.Since)
+		if a.Since > t.Closed && (a.Until == 0 || a.Until > at) {
+			return 0 // assigned anew
+		}
+	}
+	return at - last
+}
+
+// freshness is 1 up to `after` past the end and halves with every `half` from
 // there on.
-func freshness(past, after int64) float64 {
+func freshness(past, after, half int64) float64 {
 	if past <= after {
 		return 1
 	}
-	return math.Exp2(-float64(past-after) / float64(fades))
+	if half <= 0 {
+		return 0
+	}
+	return math.Exp2(-float64(past-after) / float64(half))
 }

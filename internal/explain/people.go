@@ -9,6 +9,7 @@ type Ties struct {
 	Household                                        bool // the same address
 	Surname                                          bool // the same surname, which may be chance
 	Namesakes                                        int  // with Surname: customers of that surname
+	SameTeam                                         bool // with Coworker: of the same team
 }
 
 // Any reports whether there is a tie at all.
@@ -60,5 +61,18 @@ func (f *Facts) Ties(e, c int32) Ties {
 		Household:     em.Household != "" && em.Household == cu.Household,
 		Surname:       em.Surname != "" && em.Surname == cu.Surname,
 	}
+	if t.Surname {
+		t.Namesakes = int(f.namesakes[em.Surname])
+	}
+	if cu.Employee >= 0 && cu.Employee != e {
+		other := &f.st.Employees[cu.Employee]
+		t.SameTeam = em.Team >= 0 && other.Team == em.Team || other.Manager == e || em.Manager == cu.Employee
+	}
 	return t
+}
+
+// SameHousehold reports whether two different customers live at one address.
+func (f *Facts) SameHousehold(a, b int32) bool {
+	x, y := &f.st.Customers[a], &f.st.Customers[b]
+	return a != b && x.Household != "" && x.Household == y.Household
 }

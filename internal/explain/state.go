@@ -205,11 +205,13 @@ func (f *Facts) index() {
 	f.cats = make(map[access.Category]uint)
 	f.needs = make(map[access.Purpose]uint64)
 	f.related = make(map[uint64]uint8)
+	f.namesakes = make(map[string]int32)
 	for i := range f.st.Employees {
 		f.employees[f.st.Employees[i].ID] = int32(i)
 	}
 	for i := range f.st.Customers {
 		f.customers[f.st.Customers[i].ID] = int32(i)
+		f.namesakes[f.st.Customers[i].Surname]++
 	}
 	for i := range f.st.Tasks {
 		if f.st.Tasks[i].ID != "" {

@@ -59,3 +59,26 @@ func (f *Facts) TaskID(n int32) access.TaskID { return f.st.Tasks[n].ID }
 
 // TaskPurpose returns the purpose of task n.
 func (f *Facts) TaskPurpose(n int32) access.Purpose { return f.st.Tasks[n].Purpose }
+
+// TaskNeeds returns the categories that the purpose of a task of customer c
+// needs; ok is false when the task isn't known, isn't c's, or its purpose says
+// nothing.
+func (f *Facts) TaskNeeds(id access.TaskID, c int32) (mask uint64, ok bool) {
+	n, known := f.tasks[id]
+	if !known || f.st.Tasks[n].Customer != c {
+		return 0, false
+	}
+	mask, ok = f.needs[f.st.Tasks[n].Purpose]
+	return mask, ok
+}
+
+// Opened reports which employee opened task n, and through which channel; -1
+// where no employee did, or nobody knows.
+func (f *Facts) Opened(n int32) (by int32, channel string) {
+	t := &f.st.Tasks[n]
+	return max(t.OpenedBy, nobodyKnown), t.Channel
+}
+
+// CustomerEmployee returns the number of the employee that customer c is, -1
+// when she is none.
+func (f *Facts) CustomerEmployee(c int32) int32 { return f.st.Customers[c].Employee }

@@ -1,0 +1,404 @@
+package detect_test
+
+import (
+	"cmp"
+	"compress/gzip"
+	"encoding/csv"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"paravent/internal/access"
+	"paravent/internal/detect"
+)
+
+// bedDir holds the labelled test bed, where it is present.
+const bedDir = "../../../shared/data/bed"
+
+// bed is a test bed in memory: its events in order of time, and its labels.
+type bed struct {
+	events   []access.Event
+	lookups  []*access.Lookup
+	byID     map[access.LookupID]*access.Lookup
+	bots     map[access.EmployeeID]bool
+	episodes map[string]*bedEpisode
+	of       map[access.LookupID]string
+	first    time.Time
+	last     time.Time
+}
+
+type bedEpisode struct {
+	scenario  string
+	benign    bool
+	lookups   []*access.Lookup
+	employees map[access.EmployeeID]bool
+	customers map[access.CustomerID]bool
+}
+
+// rowsOf reads one table of the bed, each row as a function from column to cell.
+func rowsOf(t testing.TB, table string, each func(col func(string) string)) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(bedDir, table+".csv.gz"))
+	if err != nil {
+		t.Fatalf("open the bed: %v", err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatalf("open the bed's %s: %v", table, err)
+	}
+	r := csv.NewReader(z)
+	r.ReuseRecord = true
+	head, err := r.Read()
+	if err != nil {
+		t.Fatalf("read the bed's %s: %v", table, err)
+	}
+	at := map[string]int{}
+	for i, h := range head {
+		at[strings.Clone(h)] = i
+	}
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("read the bed's %s: %v", table, err)
+		}
+		each(func(c string) string {
+			if i, ok := at[c]; ok {
+				return row[i]
+			}
+			return ""
+		})
+	}
+}
+
+func timeIn(t testing.TB, s string) time.Time {
+	if s == "" {
+		return time.Time{}
+	}
+	layout := time.RFC3339
+	if len(s) == len(time.DateOnly) {
+		layout = time.DateOnly
+	}
+	at, err := time.Parse(layout, s)
+	if err != nil {
+		t.Fatalf("bed: %v", err)
+	}
+	return at.UTC()
+}
+
+// damage says what to leave out of a bed, to see what detection rests on.
+type damage struct {
+	relations, news bool    // leave out the whole table
+	contacts        float64 // share of days whose contacts are left out
+	tasks           float64 // share of tasks left out
+	seed            uint64
+}
+
+func loadBed(t testing.TB, d damage) *bed {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(bedDir, "accesses.csv.gz")); err != nil {
+		t.Skip("the labelled test bed is not here; detection is then held by the scenario tests alone")
+	}
+	rng := rand.New(rand.NewPCG(d.seed, 1))
+	b := &bed{byID: map[access.LookupID]*access.Lookup{}, bots: map[access.EmployeeID]bool{}, episodes: map[string]*bedEpisode{}, of: map[access.LookupID]string{}}
+	add := func(ev access.Event) { b.events = append(b.events, ev) }
+	c := strings.Clone
+	rowsOf(t, "purposes", func(col func(string) string) {
+		add(&access.PurposeNeeds{Purpose: access.Purpose(c(col("purpose"))), Categories: categoriesIn(col("categories"))})
+	})
+	rowsOf(t, "employees", func(col func(string) string) {
+		e := access.Employee{ID: access.EmployeeID(c(col("id"))), Surname: c(col("surname")), Household: c(col("household")), Team: access.TeamID(c(col("team"))),
+			Role: access.Role(c(col("role"))), Manager: access.EmployeeID(c(col("manager"))), JoinedOn: timeIn(t, col("joined_on")), LeavesOn: timeIn(t, col("leaves_on"))}
+		b.bots[e.ID] = e.Role.Automatic()
+		add(&access.EmployeeKnown{Employee: e})
+	})
+	rowsOf(t, "customers", func(col func(string) string) {
+		add(&access.CustomerKnown{Customer: access.Customer{ID: access.CustomerID(c(col("id"))), Surname: c(col("surname")), Household: c(col("household")),
+			Notable: col("notable") == "yes", Employee: access.EmployeeID(c(col("employee")))}})
+	})
+	if !d.relations {
+		rowsOf(t, "relations", func(col func(string) string) {
+			add(&access.Related{Relation: access.Relation{Employee: access.EmployeeID(c(col("employee"))), Customer: access.CustomerID(c(col("customer"))), Kind: access.RelationKind(c(col("kind")))}})
+		})
+	}
+	dropped := map[access.TaskID]bool{}
+	rowsOf(t, "tasks", func(col func(string) string) {
+		k := access.Task{ID: access.TaskID(c(col("id"))), Customer: access.CustomerID(c(col("customer"))), Purpose: access.Purpose(c(col("purpose"))), Channel: c(col("channel")),
+			OpenedAt: timeIn(t, col("opened_at")), OpenedBy: c(col("opened_by"))}
+		if rng.Float64() < d.tasks {
+			dropped[k.ID] = true
+			return
+		}
+		add(&access.TaskOpened{Task: k})
+		if at := timeIn(t, col("closed_at")); !at.IsZero() {
+			add(&access.TaskClosed{Task: k.ID, At: at, By: c(col("closed_by"))})
+		}
+	})
+	rowsOf(t, "assignments", func(col func(string) string) {
+		a := access.Assignment{Task: access.TaskID(c(col("task"))), Employee: access.EmployeeID(c(col("employee"))), Team: access.TeamID(c(col("team"))), Since: timeIn(t, col("since")), By: c(col("by"))}
+		if dropped[a.Task] {
+			return
+		}
+		add(&access.Assigned{Assignment: a})
+		if at := timeIn(t, col("until")); !at.IsZero() {
+			add(&access.Unassigned{Task: a.Task, Employee: a.Employee, Team: a.Team, At: at})
+		}
+	})
+	rowsOf(t, "work", func(col func(string) string) {
+		w := access.Work{Task: access.TaskID(c(col("task"))), Employee: access.EmployeeID(c(col("employee"))), At: timeIn(t, col("at")), Kind: c(col("kind"))}
+		if !dropped[w.Task] {
+			add(&access.Worked{Work: w})
+		}
+	})
+	silent := map[string]bool{}
+	rowsOf(t, "contacts", func(col func(string) string) {
+		k := access.Contact{ID: access.ContactID(c(col("id"))), Customer: access.CustomerID(c(col("customer"))), At: timeIn(t, col("at")), Until: timeIn(t, col("until")),
+			Channel: c(col("channel")), Direction: c(col("direction")), Employee: access.EmployeeID(c(col("employee")))}
+		day := k.At.Format(time.DateOnly)
+		if _, ok := silent[day]; !ok {
+			silent[day] = rng.Float64() < d.contacts
+		}
+		if !silent[day] {
+			add(&access.Contacted{Contact: k})
+		}
+	})
+	rowsOf(t, "orders", func(col func(string) string) {
+		add(&access.Ordered{Order: access.Order{ID: access.OrderID(c(col("id"))), Customer: access.CustomerID(c(col("customer"))), At: timeIn(t, col("at"))}})
+	})
+	if !d.news {
+		rowsOf(t, "news", func(col func(string) string) {
+			add(&access.InNews{News: access.News{Customer: access.CustomerID(c(col("customer"))), At: timeIn(t, col("at"))}})
+		})
+	}
+	rowsOf(t, "accesses", func(col func(string) string) {
+		l := &access.Lookup{ID: access.LookupID(c(col("id"))), At: timeIn(t, col("at")), Employee: access.EmployeeID(c(col("employee"))), Customer: access.CustomerID(c(col("customer"))),
+			Action: access.Action(c(col("action"))), Categories: categoriesIn(col("categories")), Record: access.OrderID(c(col("record"))), Task: access.TaskID(c(col("task"))),
+			Reason: c(col("reason")), Session: access.SessionID(c(col("session"))), Device: c(col("device")), Site: c(col("site")), Outcome: access.Outcome(c(col("outcome")))}
+		b.lookups = append(b.lookups, l)
+		b.byID[l.ID] = l
+		add(l)
+	})
+	slices.SortStableFunc(b.events, func(x, y access.Event) int { return x.When().Compare(y.When()) })
+	rowsOf(t, "labels", func(col func(string) string) {
+		l := b.byID[access.LookupID(col("access"))]
+		name := c(col("episode"))
+		e := b.episodes[name]
+		if e == nil {
+			e = &bedEpisode{scenario: c(col("scenario")), benign: col("benign") == "yes", employees: map[access.EmployeeID]bool{}, customers: map[access.CustomerID]bool{}}
+			b.episodes[name] = e
+		}
+		e.lookups = append(e.lookups, l)
+		e.employees[l.Employee], e.customers[l.Customer] = true, true
+		b.of[l.ID] = name
+	})
+	b.first, b.last = b.lookups[0].At, b.lookups[0].At
+	for _, l := range b.lookups {
+		if l.At.Before(b.first) {
+			b.first = l.At
+		}
+		if l.At.After(b.last) {
+			b.last = l.At
+		}
+	}
+	return b
+}
+
+var categoryLists = map[string][]access.Category{}
+
+func categoriesIn(s string) []access.Category {
+	if l, ok := categoryLists[s]; ok {
+		return l
+	}
+	var out []access.Category
+	for _, x := range strings.Fields(s) {
+		out = append(out, access.Category(strings.Clone(x)))
+	}
+	categoryLists[strings.Clone(s)] = out
+	return out
+}
+
+// review feeds the whole bed and returns the findings.
+func (b *bed) review(t testing.TB, o detect.Options) []detect.Finding {
+	t.Helper()
+	e, err := detect.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range b.events {
+		if err := e.Feed(ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Finish(b.last)
+	f, _ := e.Take()
+	return f
+}
+
+// bedScore is what score.py computes, the part that the target needs.
+type bedScore struct {
+	Found, Episodes map[string]int
+	Recall          float64
+	True, False     int
+	FalsePerDay     float64
+	HonestNamed     float64
+	Benign          map[string]int
+	verdict         []string // per finding taken: the scenario, or what it was
+	taken           []detect.Finding
+}
+
+// score matches findings to episodes exactly as the bed's score.py says at its
+// head, for findings raised in [from, to).
+func (b *bed) score(findings []detect.Finding, budget int, from, to time.Time) bedScore {
+	s := bedScore{Found: map[string]int{}, Episodes: map[string]int{}, Benign: map[string]int{}}
+	in := func(at time.Time) bool { return !at.Before(from) && at.Before(to) }
+	byDay := map[int64][]detect.Finding{}
+	var days []int64
+	for _, f := range findings {
+		if !in(f.RaisedAt) {
+			continue
+		}
+		d := f.RaisedAt.Unix() / 86400
+		if byDay[d] == nil {
+			days = append(days, d)
+		}
+		byDay[d] = append(byDay[d], f)
+	}
+	slices.Sort(days)
+	for _, d := range days {
+		l := byDay[d]
+		slices.SortStableFunc(l, func(x, y detect.Finding) int { return cmp.Compare(y.Score, x.Score) })
+		s.taken = append(s.taken, l[:min(budget, len(l))]...)
+	}
+	lookDays, staff, guilty := map[int64]bool{}, map[access.EmployeeID]bool{}, map[access.EmployeeID]bool{}
+	for _, l := range b.lookups {
+		if in(l.At) {
+			lookDays[l.At.Unix()/86400] = true
+		}
+		if !b.bots[l.Employee] {
+			staff[l.Employee] = true
+		}
+	}
+	for _, e := range b.episodes {
+		if !e.benign {
+			for x := range e.employees {
+				guilty[x] = true
+			}
+			if slices.ContainsFunc(e.lookups, func(l *access.Lookup) bool { return in(l.At) }) {
+				s.Episodes[e.scenario]++
+			}
+		}
+	}
+	found, named := map[string]bool{}, map[access.EmployeeID]bool{}
+	benign := map[string]bool{}
+	for _, f := range s.taken {
+		v := b.match(f)
+		for _, m := range v.found {
+			found[m] = true
+		}
+		switch {
+		case v.bad:
+			s.True++
+		default:
+			s.False++
+			for _, n := range v.benign {
+				benign[n] = true
+			}
+		}
+		s.verdict = append(s.verdict, v.String())
+		for _, x := range f.Employees {
+			if !guilty[x] && staff[x] {
+				named[x] = true
+			}
+		}
+	}
+	n, all := 0, 0
+	for name := range found {
+		s.Found[b.episodes[name].scenario]++
+		n++
+	}
+	for _, k := range s.Episodes {
+		all += k
+	}
+	for name := range benign {
+		s.Benign[b.episodes[name].scenario]++
+	}
+	s.Recall = float64(n) / float64(max(all, 1))
+	s.FalsePerDay = float64(s.False) / float64(max(1, len(lookDays)))
+	s.HonestNamed = float64(len(named)) / float64(max(1, len(staff)-len(guilty)))
+	return s
+}
+
+// match is what one finding turned out to be.
+type match struct {
+	bad    bool
+	found  []string
+	benign []string
+	all    []string
+}
+
+func (m match) String() string {
+	slices.Sort(m.all)
+	kind := "false"
+	if m.bad {
+		kind = "true"
+	}
+	return kind + " " + strings.Join(m.all, ",")
+}
+
+func (b *bed) match(f detect.Finding) (m match) {
+	names, bad := map[string]bool{}, 0
+	for _, a := range f.Accesses {
+		if n, ok := b.of[a]; ok {
+			names[n] = true
+			if !b.episodes[n].benign {
+				bad++
+			}
+		}
+	}
+	for n := range names {
+		e := b.episodes[n]
+		m.all = append(m.all, e.scenario+":"+n)
+		if !slices.ContainsFunc(f.Customers, func(c access.CustomerID) bool { return e.customers[c] }) ||
+			!slices.ContainsFunc(f.Employees, func(x access.EmployeeID) bool { return e.employees[x] }) {
+			continue
+		}
+		if e.benign {
+			m.benign = append(m.benign, n)
+			continue
+		}
+		if e.scenario == "S1" {
+			looked := map[access.EmployeeID]bool{}
+			for _, l := range e.lookups {
+				if !l.At.After(f.RaisedAt) {
+					looked[l.Employee] = true
+				}
+			}
+			both := 0
+			for _, x := range f.Employees {
+				if looked[x] {
+					both++
+				}
+			}
+			m.bad = true
+			if len(looked) >= 3 && 2*both >= len(looked) {
+				m.found = append(m.found, n)
+			}
+			continue
+		}
+		if (len(f.Customers) > 1 || len(f.Employees) > 1) && float64(bad) < 0.2*float64(len(f.Accesses)) {
+			continue
+		}
+		m.bad = true
+		m.found = append(m.found, n)
+	}
+	return m
+}
