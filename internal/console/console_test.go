@@ -309,3 +309,27 @@ var tagPattern = regexp.MustCompile(`<[^>]*>`)
 func text(w *httptest.ResponseRecorder) string {
 	return strings.Join(strings.Fields(html.UnescapeString(tagPattern.ReplaceAllString(w.Body.String(), " "))), " ")
 }
+
+// pending chooses the requests that wait.
+var pending = investigate.Filter{State: investigate.Waiting}
+
+// saveLookup puts one more look-up into the index, as of now.
+func saveLookup(t *testing.T, h *house) {
+	t.Helper()
+	row := investigate.Indexed{Position: 900, Kind: ledger.KindIntent, Role: "agent", Lookup: access.Lookup{
+		ID: "l900", At: h.env.Clock.Now(), Employee: "e1", Customer: "c1", Outcome: access.OutcomeShown,
+	}}
+	if err := h.env.Store.SaveIndexed(t.Context(), []investigate.Indexed{row}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// renew signs people in again and qualifies them, after the clock was moved.
+func (h *house) renew(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		h.env.Qualified(t, people[name].ID)
+		secret, in := h.env.SignIn(t, h.logins[name])
+		h.sessions[name] = session{secret, in.CSRF}
+	}
+}
