@@ -238,6 +238,9 @@ func (c *ruleCheck) entityType(t types.EntityType) {
 // depth notes a rule that reads more than its class may tell (G9). A permit
 // that rests on a fact about the customer would tell it by not applying.
 func (c *ruleCheck) depth() {
+	if c.rule.class == classUnknown {
+		return
+	}
 	allowed := map[class][]depth{
 		classOwn:      {aboutAsker},
 		classNotYours: {aboutAsker, aboutStanding, aboutTask},

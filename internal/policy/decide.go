@@ -31,6 +31,12 @@ func (p *Policy) Decide(f Facts) Decision {
 			heard.refuse(v.refusal)
 		}
 	}
+	// What is known of a task that isn't his is not his to hear.
+	if slices.ContainsFunc(heard.refusals, func(r refusal) bool { return r.class == classNotYours }) {
+		for i := range d.Reasons {
+			d.Reasons[i].Public = slices.ContainsFunc(heard.refusals, func(r refusal) bool { return r.id == d.Reasons[i].ID && r.class == classOwn })
+		}
+	}
 	if len(heard.refusals) == 0 && heard.permitted {
 		d.Effect, d.Grant = Allow, grant(&f, purpose)
 		return d

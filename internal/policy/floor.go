@@ -29,7 +29,7 @@ func (p *Policy) floor(f *Facts, u Purpose, known bool) []violation {
 	var out []violation
 	below := func(broken bool, id string, c class, liftedBy, text, hears string) {
 		if broken {
-			out = append(out, violation{refusal{id: id, class: c, liftedBy: liftedBy, hears: hears}, text})
+			out = append(out, violation{refusal{id: id, class: c, liftedBy: liftedBy, hears: hears, hint: notAllowed.Hint}, text})
 		}
 	}
 	below(!slices.Contains(actions, string(f.Asked.Action)) && f.Asked.Action != "", "action-unknown", classOwn, "", "there is no such action", "There is no such action.")
@@ -48,7 +48,7 @@ func (p *Policy) floor(f *Facts, u Purpose, known bool) []violation {
 	below(f.Assigned != AssignedEmployee && f.Assigned != AssignedTeam, "task-not-assigned", classNotYours, "", "the task is not assigned to the employee", "")
 	below(asked != t.Customer, "task-other-customer", classNotYours, "", "the task is about another customer", "")
 	below(asked == "" || f.Customer.ID != asked, "customer-unknown", classNotYours, "", "the customer is not known", "")
-	below(!t.Open(f.Now), "task-closed", classTask, "", "the task is not open", "This task is closed.")
+	below(!t.Open(f.Now), "task-closed", classTask, "", "the task is not open", "This task is not open.")
 	below(t.SelfMade && !confirmed(t, f.Employee.ID), "task-unconfirmed", classTask, liftedByColleague, "no colleague has confirmed the self-made task", "A colleague must confirm this task first.")
 	below(!known, "purpose-unknown", classTask, "", "the policy doesn't know the purpose of the task", "The purpose of this task isn't in the policy.")
 	if !known {

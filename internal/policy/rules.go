@@ -14,7 +14,8 @@ import (
 type class int
 
 const (
-	classOwn class = iota
+	classUnknown class = iota - 1 // @asker is wrong; such a file isn't loaded
+	classOwn
 	classNotYours
 	classTask
 	classCustomer
@@ -47,6 +48,7 @@ type rule struct {
 	hears, hint string
 	policy      *cedar.Policy
 	code        string // its text with comments blanked, for finding places
+	bare        string // the same with what stands between quotes blanked, too
 	pos         Pos    // where the rule starts
 	start       Pos    // where code starts
 }
@@ -69,6 +71,7 @@ const (
 type statement struct {
 	text string // up to and with the semicolon
 	code string // the same with comments blanked, byte for byte
+	bare string // the same with what stands between quotes blanked, too
 	at   Pos
 }
 
@@ -76,12 +79,12 @@ type statement struct {
 // mistake in one rule doesn't hide those in the next.
 func statements(file string, text []byte, problems *Problems) []statement {
 	var out []statement
-	code := []byte(strings.Clone(string(text)))
+	code, bare := slices.Clone(text), slices.Clone(text)
 	at := Pos{File: file, Line: 1, Column: 1}
 	begin, beginAt, nesting, deepest := 0, at, 0, 0
 	inString, inComment := false, false
 	cut := func(end int) {
-		s := statement{text: string(text[begin:end]), code: string(code[begin:end]), at: beginAt}
+		s := statement{text: string(text[begin:end]), code: string(code[begin:end]), bare: string(bare[begin:end]), at: beginAt}
 		switch {
 		case strings.TrimSpace(s.code) == "":
 		case len(s.text) > maxRule || deepest > maxNesting:
@@ -96,19 +99,22 @@ func statements(file string, text []byte, problems *Problems) []statement {
 		switch {
 		case inComment:
 			if inComment = c != '\n'; inComment {
-				code[i] = ' '
+				code[i], bare[i] = ' ', ' '
 			}
 		case inString:
-			if c == '\\' && i+1 < len(text) && text[i+1] != '\n' {
+			if c == '"' {
+				inString = false
+				break
+			}
+			if bare[i] = ' '; c == '\\' && i+1 < len(text) && text[i+1] != '\n' {
 				i++
 				at.Column++
-			} else if c == '"' {
-				inString = false
+				bare[i] = ' '
 			}
 		case c == '"':
 			inString = true
 		case c == '/' && i+1 < len(text) && text[i+1] == '/':
-			inComment, code[i] = true, ' '
+			inComment, code[i], bare[i] = true, ' ', ' '
 		case strings.IndexByte("([{", c) >= 0:
 			nesting++
 			deepest = max(deepest, nesting)
@@ -166,7 +172,7 @@ func parseRules(file string, text []byte, problems *Problems) []rule {
 			continue
 		}
 		for _, policy := range list { // one, as it was cut at its semicolon
-			r := rule{policy: policy, code: s.code, start: s.at, pos: s.place(0)}
+			r := rule{policy: policy, code: s.code, bare: s.bare, start: s.at, pos: s.place(0)}
 			r.annotations(problems)
 			if line := first[r.id]; line > 0 && r.id != "" {
 				problems.add(r.find("@id"), "give each rule its own id", "rule %q: its @id stands twice, first on line %d", r.id, line)
@@ -212,17 +218,22 @@ func (s statement) syntax(err error, problems *Problems) {
 	problems.add(at, hint, "not Cedar: %s", message)
 }
 
-// find returns where a word of the rule stands, or where the rule starts.
+// find returns where a word of the rule stands, or where the rule starts. A word
+// between quotes is only found with its quotes.
 func (r rule) find(word string) Pos {
-	for from := 0; from < len(r.code); {
-		i := strings.Index(r.code[from:], word)
+	text := r.bare
+	if strings.HasPrefix(word, `"`) {
+		text = r.code
+	}
+	for from := 0; word != "" && from < len(text); {
+		i := strings.Index(text[from:], word)
 		if i < 0 {
 			break
 		}
 		i += from
 		end := i + len(word)
-		if (i == 0 || !isName(r.code[i-1]) || !isName(word[0])) && (end == len(r.code) || !isName(r.code[end]) || !isName(word[len(word)-1])) {
-			return placeIn(r.code, r.start, i)
+		if (i == 0 || !isName(text[i-1]) || !isName(word[0])) && (end == len(text) || !isName(text[end]) || !isName(word[len(word)-1])) {
+			return placeIn(text, r.start, i)
 		}
 		from = end
 	}
@@ -262,7 +273,8 @@ func (r *rule) annotations(problems *Problems) {
 	}
 	asker := get("asker")
 	i := slices.Index(classNames, asker)
-	if i < 0 {
+	r.class = class(i)
+	if r.class == classUnknown {
 		hint := DidYouMean(asker, classNames)
 		if asker == "" {
 			hint = `such as @asker("task")`
@@ -270,7 +282,6 @@ func (r *rule) annotations(problems *Problems) {
 		problems.add(r.find("@asker"), hint, "rule %q: @asker must say what the asker may hear, found %q", r.id, asker)
 		return
 	}
-	r.class = class(i)
 	r.checkAnswer(problems)
 }
 
@@ -278,7 +289,7 @@ func (r *rule) annotations(problems *Problems) {
 func (r *rule) checkAnswer(problems *Problems) {
 	speaks := r.class == classOwn || r.class == classTask
 	if speaks && r.hears == "" {
-		problems.add(r.pos, `such as @hears("This task is closed.")`, "rule %q: with @asker(%q) it needs @hears", r.id, classNames[r.class])
+		problems.add(r.pos, `such as @hears("This task is not open.")`, "rule %q: with @asker(%q) it needs @hears", r.id, classNames[r.class])
 	}
 	if !speaks {
 		for key, value := range map[string]string{"hears": r.hears, "hint": r.hint} {

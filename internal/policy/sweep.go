@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 	"paravent/internal/access"
 )
 
-// sweep tries the rules on made-up facts: every role and purpose, with each one
-// and each two of the twists below. It notes the rules that never applied, and
+// sweep tries the rules on made-up facts: every purpose with the roles that make
+// a difference, each one and each two of the twists below. It notes the rules that never applied, and
 // the lines of the floor that no rule of the file says in the company's words.
 func (p *Policy) sweep(problems *Problems) {
 	fired := make([]bool, len(p.rules))
@@ -33,7 +34,7 @@ func (p *Policy) sweep(problems *Problems) {
 		}
 	}
 	for _, u := range p.Purposes() {
-		for _, role := range p.Roles() {
+		for _, role := range p.triedRoles(u) {
 			for i := range twists {
 				for j := range i + 1 {
 					if left == 0 {
@@ -55,6 +56,34 @@ func (p *Policy) sweep(problems *Problems) {
 		}
 	}
 	p.uncovered(problems)
+}
+
+// triedRoles returns the roles that are worth trying for a purpose: those that
+// rules name, one that may and one that may not. The others are like these.
+func (p *Policy) triedRoles(u Purpose) []access.Role {
+	var out []access.Role
+	may, mayNot := false, false
+	for _, r := range p.Roles() {
+		if slices.Contains(u.Who, r) {
+			if !may {
+				out = append(out, r)
+			}
+			may = true
+		} else {
+			if !mayNot {
+				out = append(out, r)
+			}
+			mayNot = true
+		}
+	}
+	for _, r := range p.rules {
+		for e := range r.entities() {
+			if e.Type == "Role" && !slices.Contains(out, access.Role(e.ID)) {
+				out = append(out, access.Role(e.ID))
+			}
+		}
+	}
+	return out
 }
 
 // triable reports whether the sweep can make up the values that a rule reads.
@@ -160,22 +189,51 @@ func (p *Policy) literals() map[literal]bool {
 		}
 	}
 	for _, r := range p.rules {
-		policy := (*ast.Policy)(r.policy.AST())
-		for _, s := range []ast.IsScopeNode{policy.Principal, policy.Resource} {
-			if eq, ok := s.(ast.ScopeTypeEq); ok {
-				note(eq.Entity)
-			}
-		}
-		for _, c := range policy.Conditions {
-			ast.Inspect(ast.NewNode(c.Body), func(n ast.IsNode) bool {
-				if v, ok := n.(ast.NodeValue); ok {
-					note(v.Value)
-				}
-				return true
-			})
+		for v := range r.values() {
+			note(v)
 		}
 	}
 	return out
+}
+
+// values yields every value that stands in a rule, those in sets by themselves.
+func (r rule) values() iter.Seq[types.Value] {
+	var all []types.Value
+	var add func(v types.Value)
+	add = func(v types.Value) {
+		all = append(all, v)
+		if set, ok := v.(types.Set); ok {
+			for e := range set.All() {
+				add(e)
+			}
+		}
+	}
+	policy := (*ast.Policy)(r.policy.AST())
+	for _, s := range []ast.IsScopeNode{policy.Principal, policy.Resource} {
+		if eq, ok := s.(ast.ScopeTypeEq); ok {
+			add(eq.Entity)
+		}
+	}
+	for _, c := range policy.Conditions {
+		ast.Inspect(ast.NewNode(c.Body), func(n ast.IsNode) bool {
+			if v, ok := n.(ast.NodeValue); ok {
+				add(v.Value)
+			}
+			return true
+		})
+	}
+	return slices.Values(all)
+}
+
+// entities yields every entity that a rule names.
+func (r rule) entities() iter.Seq[types.EntityUID] {
+	return func(yield func(types.EntityUID) bool) {
+		for v := range r.values() {
+			if e, ok := v.(types.EntityUID); ok && !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // uncovered notes what the floor refuses and no rule of the file does: it is
@@ -186,7 +244,7 @@ func (p *Policy) uncovered(problems *Problems) {
 	}
 	told := map[string]bool{}
 	for _, u := range p.Purposes() {
-		for _, role := range p.Roles() {
+		for _, role := range p.triedRoles(u) {
 			for _, twist := range p.twists() {
 				f := p.example(u, role)
 				twist(&f)
