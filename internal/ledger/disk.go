@@ -14,7 +14,7 @@ type disk interface {
 	// create makes a file for writing. One of that name is removed first: what
 	// failed is never written again.
 	create(name string) (file, error)
-	open(name string) (file, error) // for reading
+	open(name string) (file, error) // for reading and trimming
 	rename(from, to string) error
 	remove(name string) error
 	list() ([]string, error) // sorted names
@@ -47,7 +47,7 @@ func (d folder) create(name string) (file, error) {
 }
 
 func (d folder) open(name string) (file, error) {
-	f, err := os.Open(filepath.Join(string(d), name))
+	f, err := os.OpenFile(filepath.Join(string(d), name), os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -154,7 +154,7 @@ func Create(dir string, o Options) (err error) {
 	if err = l.begin(begunCreated, l.build([]*prepared{l.own(KindStart, "created")})); err != nil {
 		return fmt.Errorf("ledger: create: %w", err)
 	}
-	if err = l.file.Close(); err != nil {
+	if err = errors.Join(l.file.Truncate(l.written), l.file.Close()); err != nil {
 		return fmt.Errorf("ledger: create: %w", err)
 	}
 	if err = os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -220,12 +220,18 @@ func newLedger(o Options, me *self, d disk) *Ledger {
 func (l *Ledger) start() {
 	l.turn.Lock()
 	defer l.turn.Unlock()
+	before, end := l.number, l.written
 	b := l.build([]*prepared{l.own(KindStart, "opened")})
 	if err := l.begin(begunOpened, b); err != nil {
 		l.fail(begunOpened, b, err)
-	} else {
-		l.prepareSpare()
+		return
 	}
+	// The header of the new segment says where the one before ends; what a crash
+	// left behind that end only takes room.
+	if err := trim(l.disk, segmentName(before), end); err != nil {
+		l.o.Log.Warn("could not trim the segment before", "segment", segmentName(before), "error", err)
+	}
+	l.prepareSpare()
 }
 
 // removeLeftovers removes segments that never got their name.

@@ -148,3 +148,16 @@ func startSegment(d disk, s *spare, h *segmentHead, firstBatch []byte) (end int6
 	}
 	return int64(len(b)), nil
 }
+
+// trim cuts what follows a segment's end.
+func trim(d disk, name string, end int64) error {
+	f, err := d.open(name)
+	if err != nil {
+		return err
+	}
+	size, err := f.size()
+	if err == nil && size > end {
+		err = f.Truncate(end)
+	}
+	return errors.Join(err, f.Close())
+}
