@@ -38,9 +38,21 @@ func ReportOf(findings []detect.Finding, tally detect.Tally) *report {
 
 // Events returns the events of a folder in the order in which they are judged.
 func Events(ctx context.Context, dir, work string, memory int) (events []access.Event, err error) {
+	err = eachEvent(ctx, dir, work, memory, func(ev access.Event) { events = append(events, ev) })
+	return events, err
+}
+
+// CountEvents goes through the events of a folder in the order in which they
+// are judged.
+func CountEvents(ctx context.Context, dir, work string, memory int) (n int, err error) {
+	err = eachEvent(ctx, dir, work, memory, func(access.Event) { n++ })
+	return n, err
+}
+
+func eachEvent(ctx context.Context, dir, work string, memory int, each func(access.Event)) (err error) {
 	inputs, _, err := findInputs(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	read, err := readAll(ctx, Options{Memory: memory, Progress: func(Progress) {}}, inputs, work)
 	defer func() {
@@ -49,18 +61,18 @@ func Events(ctx context.Context, dir, work string, memory int) (events []access.
 		}
 	}()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m, err := read.merged()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d := newDecoder()
 	for m.first() != nil {
-		events = append(events, d.event(m.first()))
+		each(d.event(m.first()))
 		if err := m.drop(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return events, nil
+	return nil
 }
