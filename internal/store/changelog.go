@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"paravent/internal/access"
 	"paravent/internal/investigate"
@@ -41,13 +43,22 @@ func logFacts(ctx context.Context, t *tx, log []told) error {
 		}
 		var digest any // NULL meets no other
 		if !l.again {
-			sum := sha256.Sum256([]byte(kind + "\n" + body))
-			digest = sum[:16]
+			digest = digestOf(kind, body, l.event.When())
 		}
 		seq++
 		args = append(args, seq, kind, body, digest)
 	}
 	return t.insert(ctx, insertFacts, args)
+}
+
+// digestOf names a happening: its moment, big-endian, and 16 bytes of SHA-256
+// over what is said of it. The moment stands first so that facts that come in
+// order of time stand side by side in the index too; at random places it
+// costs a third of a bulk.
+func digestOf(kind, body string, at time.Time) []byte {
+	digest := binary.BigEndian.AppendUint64(nil, uint64(access.Micros(at)))
+	sum := sha256.Sum256([]byte(kind + "\n" + body))
+	return append(digest, sum[:16]...)
 }
 
 const selectFacts = `SELECT seq, kind, body FROM facts WHERE seq > ? ORDER BY seq LIMIT ?`

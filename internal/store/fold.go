@@ -13,12 +13,13 @@ type fold struct {
 	log []told
 
 	tasks       map[access.TaskID]*access.Task
-	taskOrder   []*access.Task
+	taskRows    []*access.Task
 	assigned    map[stretch]*access.Assignment
 	stretches   map[stretch][]*access.Assignment // under their stretch without since
-	assignOrder []*access.Assignment
+	assignRows  []*access.Assignment
 	ended       []*access.Unassigned
 	contacts    map[access.ContactID]*access.Contact
+	contactRows []*access.Contact
 	employees   map[access.EmployeeID]access.Employee
 	customers   map[access.CustomerID]access.Customer
 	relations   map[access.Relation]bool
@@ -47,7 +48,7 @@ func (f *fold) task(id access.TaskID) *access.Task {
 	if row == nil {
 		row = &access.Task{ID: id}
 		f.tasks[id] = row
-		f.taskOrder = append(f.taskOrder, row)
+		f.taskRows = append(f.taskRows, row)
 	}
 	return row
 }
@@ -75,7 +76,7 @@ func (f *fold) assign(a access.Assignment) {
 	if row == nil {
 		row = &access.Assignment{Task: a.Task, Employee: a.Employee, Team: a.Team, Since: a.Since}
 		f.assigned[key] = row
-		f.assignOrder = append(f.assignOrder, row)
+		f.assignRows = append(f.assignRows, row)
 		key.since = 0
 		f.stretches[key] = append(f.stretches[key], row)
 	}
@@ -100,6 +101,7 @@ func (f *fold) contact(c access.Contact) {
 	row := f.contacts[c.ID]
 	if row == nil {
 		f.contacts[c.ID] = &c
+		f.contactRows = append(f.contactRows, &c)
 		return
 	}
 	if c.Customer == "" {
@@ -173,8 +175,8 @@ func (f *fold) write(ctx context.Context, t *tx) error {
 }
 
 func (f *fold) writeTasks(ctx context.Context, t *tx) error {
-	args := make([]any, 0, 11*len(f.taskOrder))
-	for _, k := range f.taskOrder {
+	args := make([]any, 0, 11*len(f.taskRows))
+	for _, k := range f.taskRows {
 		args = append(args, string(k.ID), string(k.Customer), string(k.Purpose), k.Channel, string(k.Order), access.Micros(k.OpenedAt), k.OpenedBy,
 			access.Micros(k.ClosedAt), k.ClosedBy, flag(k.SelfMade), "")
 	}
@@ -188,8 +190,8 @@ func (f *fold) writeAssignments(ctx context.Context, t *tx) error {
 	if err := t.row(ctx, anyAssignment).Scan(&before); err != nil {
 		return err
 	}
-	args := make([]any, 0, 6*len(f.assignOrder))
-	for _, a := range f.assignOrder {
+	args := make([]any, 0, 6*len(f.assignRows))
+	for _, a := range f.assignRows {
 		args = append(args, string(a.Task), string(a.Employee), string(a.Team), access.Micros(a.Since), access.Micros(a.Until), a.By)
 	}
 	if err := t.insert(ctx, upsertAssignments, args); err != nil {
@@ -208,8 +210,8 @@ func (f *fold) writeAssignments(ctx context.Context, t *tx) error {
 }
 
 func (f *fold) writeContacts(ctx context.Context, t *tx) error {
-	args := make([]any, 0, 7*len(f.contacts))
-	for _, c := range f.contacts {
+	args := make([]any, 0, 7*len(f.contactRows))
+	for _, c := range f.contactRows {
 		args = append(args, string(c.ID), string(c.Customer), access.Micros(c.At), access.Micros(c.Until), c.Channel, c.Direction, string(c.Employee))
 	}
 	return t.insert(ctx, upsertContacts, args)
