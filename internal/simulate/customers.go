@@ -221,7 +221,7 @@ func (s *Shop) anyAgent(d dice) int32 {
 			continue
 		}
 		e := t.agents[d.IntN(len(t.agents))]
-		if e != s.guest() || s.Options.Employees <= MinEmployees {
+		if e != s.guest() {
 			return e
 		}
 	}

@@ -141,10 +141,10 @@ func TestLookupsGrowWithStaffAndDays(t *testing.T) {
 		}
 		return n
 	}
-	base := simulate.Options{Seed: 2, Employees: 40, Customers: 2500, Days: 14}
+	base := simulate.Options{Seed: 2, Employees: 40, Customers: 2500, Days: 12, Load: 0.5}
 	wide, long := base, base
 	wide.Employees, wide.Customers = 160, 10_000
-	long.Days = 28
+	long.Days = 24
 	one := float64(count(base))
 	if got := float64(count(wide)) / one; got < 3.2 || got > 5.5 {
 		t.Errorf("four times the staff make %.2f times the look-ups", got)

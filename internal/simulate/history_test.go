@@ -15,7 +15,7 @@ import (
 )
 
 // small is a shop that is made in a few milliseconds.
-var small = simulate.Options{Seed: 7, Days: 12, Customers: 1500, Employees: 40}
+var small = simulate.Options{Seed: 7, Days: 8, Customers: 1500, Employees: 40}
 
 // facts collects the facts of a history as they become known.
 type facts struct {
@@ -96,6 +96,7 @@ func TestAHistoryMadeTwiceByOneShopIsTheSame(t *testing.T) {
 func TestEventsComeInOrderOfTimeAndEndWhereAsked(t *testing.T) {
 	t.Parallel()
 	o := small
+	o.Days = 12
 	o.Start = time.Date(2026, 3, 2, 15, 4, 5, 0, time.UTC)
 	o.Until = time.Date(2026, 3, 11, 11, 30, 0, 0, time.UTC)
 	s := simulate.New(o)
@@ -190,7 +191,7 @@ func TestHonestLookupsStandUnderAnOpenTaskOfTheirs(t *testing.T) {
 
 func TestNobodyLooksBeforeHeJoinedOrAfterHeLeft(t *testing.T) {
 	t.Parallel()
-	s := simulate.New(simulate.Options{Seed: 5, Employees: 160, Customers: 3000, Days: 15})
+	s := simulate.New(simulate.Options{Seed: 5, Employees: 160, Customers: 3000, Days: 12, Load: 0.4})
 	who := map[access.EmployeeID]access.Employee{}
 	late := 0
 	for _, e := range s.Employees {
@@ -222,7 +223,7 @@ func TestEveryScenarioOccursWithLabelsThatPointAtLookups(t *testing.T) {
 	t.Parallel()
 	seen := map[simulate.Scenario]int{}
 	for seed := range uint64(3) {
-		s := simulate.New(simulate.Options{Seed: seed, Everyone: 0.2 * float64(seed)})
+		s := simulate.New(simulate.Options{Seed: seed, Employees: 60, Customers: 2500, Days: 16, Snooping: 2.5, Load: 0.5, Rates: map[string]float64{"N1": 4, "N8": 4}, Everyone: 0.2 * float64(seed)})
 		lookups := map[access.LookupID]*access.Lookup{}
 		for _, ev := range s.History() {
 			if l, ok := ev.(*access.Lookup); ok {
@@ -391,4 +392,22 @@ func shipped(t *testing.T) *policy.Policy {
 		t.Fatal(err)
 	}
 	return p
+}
+
+func TestNoSizeOrRateBreaksIt(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(24) {
+		o := simulate.Options{Seed: seed, Employees: 12 + int(seed)*2, Customers: 200 + int(seed)*9, Days: 1 + int(seed)%6, Load: 0.1, Snooping: 6, Everyone: float64(seed%3) / 2}
+		s := simulate.New(o)
+		events, labels := s.History(), s.Labels()
+		if len(s.Employees) != o.Employees || len(events) == 0 || (o.Days > 2 && len(labels) == 0) {
+			t.Errorf("%+v: %d employees, %d events, %d labels", o, len(s.Employees), len(events), len(labels))
+		}
+		l := s.Live(s.Options.Until, seed)
+		for range 200 {
+			if l.Next().At.IsZero() {
+				t.Fatal("a step without a time")
+			}
+		}
+	}
 }

@@ -91,6 +91,9 @@ func (c *cast) add(code Scenario, i int) {
 // rest fills in the other parts of an episode and keeps it.
 func (c *cast) rest(p plan) {
 	s, d := c.s, c.d
+	if p.employee == none && p.scenario != "S1" && p.scenario != "S16" && p.scenario[0] == 'S' {
+		return
+	}
 	switch p.scenario {
 	case "S6", "S7", "S15", "S17":
 		p.customer = c.target(p.employee)
@@ -115,32 +118,43 @@ func (c *cast) rest(p plan) {
 			return
 		}
 	}
-	if p.employee == none && p.scenario != "S1" && p.scenario != "N1" && p.scenario != "S16" {
+	if p.employee == none && p.scenario[0] == 'N' && p.scenario != "N1" {
 		return
 	}
 	p.number = len(s.plans) + 1
 	s.plans = append(s.plans, p)
 }
 
-// agent draws an agent who works on day d and the days after and has done
-// nothing yet.
+// agent draws an agent who works on day d and the days after, if possible one
+// who has done nothing yet; none where there is nobody.
 func (c *cast) agent(d int) int32 {
-	for range 50 {
-		e := c.s.anyAgent(c.d)
-		if c.fits(e, d) {
-			c.acts[e]++
-			return e
+	e := int32(none)
+	for range 80 {
+		x := c.s.anyAgent(c.d)
+		if c.fits(x, d) {
+			e = x
+			break
+		}
+		if p := &c.s.people[x]; p.joined <= d && p.leaves > d+7 { // somebody has a second part
+			e = x
 		}
 	}
-	e := c.s.anyAgent(c.d)
-	c.acts[e]++
+	if e != none {
+		c.acts[e]++
+	}
 	return e
 }
 
 // fits reports whether the employee may have a part that begins on day d.
 func (c *cast) fits(e int32, d int) bool {
 	p := &c.s.people[e]
-	return c.acts[e] == 0 && p.joined <= d && p.leaves > d+7 && e != c.s.guest() && c.s.people[c.s.guest()].manager != e && !p.role.Automatic()
+	return c.acts[e] == 0 && p.joined <= d && p.leaves > d+7 && !c.s.playsCast(e)
+}
+
+// playsCast reports whether the account is one that never snoops: a visitor of
+// the demo plays it, or nobody does.
+func (s *Shop) playsCast(e int32) bool {
+	return e == s.guest() || e == s.people[s.guest()].manager || s.people[e].role.Automatic()
 }
 
 // tied draws an employee and somebody whom he knows in one of these ways.
@@ -188,7 +202,9 @@ func (c *cast) leader() int32 {
 // leaver draws an agent who will have gone a few days after his export.
 func (c *cast) leaver(day int) int32 {
 	e := c.agent(day)
-	c.s.people[e].leaves = day + int(c.d.between(4, 8))
+	if e != none {
+		c.s.people[e].leaves = day + int(c.d.between(4, 8))
+	}
 	return e
 }
 

@@ -139,7 +139,7 @@ func (r *run) crowd(p plan, label *label) {
 	share := 0.18 + 0.17*d.Float64()
 	looked := 0
 	for e := range s.people {
-		if s.people[e].role.Automatic() || int32(e) == s.guest() || (!d.chance(share) && !(looked < 5 && e > len(s.people)*3/4)) {
+		if s.playsCast(int32(e)) || (!d.chance(share) && !(looked < 5 && e > len(s.people)*3/4)) {
 			continue
 		}
 		day, at := r.dutyDay(int32(e), p.day+int(d.wait(86400))/86400)
@@ -168,7 +168,7 @@ func (r *run) crowd(p plan, label *label) {
 func (r *run) all(p plan, label *label) {
 	d, s := r.dice, r.s
 	for e := range s.people {
-		if s.people[e].role.Automatic() || int32(e) == s.guest() || !d.chance(s.Options.Everyone) {
+		if s.playsCast(int32(e)) || !d.chance(s.Options.Everyone) {
 			continue
 		}
 		for range 1 + d.IntN(3) {
@@ -278,10 +278,14 @@ func (r *run) slowly(p plan, label *label) {
 // colleague's name, from his own desk (S15).
 func (r *run) borrowed(p plan, label *label) {
 	d, s := r.dice, r.s
-	for range d.between(2, 4) {
-		day, t := r.dutyDay(p.other, p.day+d.IntN(10))
+	sittings := d.between(2, 4)
+	for range 24 { // both must be there
+		day, t := r.dutyDay(p.other, p.day+d.IntN(12))
 		if t == 0 || !r.atWork(p.employee, t) {
 			continue
+		}
+		if sittings--; sittings < 0 {
+			return
 		}
 		why := excuses[d.IntN(len(excuses))]
 		r.peek(peek{at: t, employee: p.other, customer: p.customer, rows: 2 + d.IntN(4), label: label, reason: why, device: p.employee, site: s.site(p.employee, day)})

@@ -147,18 +147,19 @@ func (s *Shop) addOne(d dice, t int, role access.Role) int32 {
 	return i
 }
 
-// comeAndGo lets some agents join within the history and some leave soon. The
-// first agent, who is the demo's, stays.
+// comeAndGo lets some agents join within the history, one at least, and some
+// leave soon. The first agent, who is the demo's, stays.
 func (s *Shop) comeAndGo(d dice) {
+	newest := int32(none)
 	for i := range s.people {
 		p := &s.people[i]
 		if p.role != access.RoleAgent || int32(i) == s.guest() {
 			continue
 		}
 		switch {
-		case d.chance(0.03):
-			p.joined = int(d.between(1, int64(max(2, s.Options.Days*2/3))))
-			p.night = false
+		case d.chance(0.03) || (newest == none && i == len(s.people)-1):
+			p.joined, p.night = int(d.between(1, int64(max(2, s.Options.Days/2)))), false
+			newest = int32(i)
 		case d.chance(0.03):
 			p.leaves = int(d.between(5, int64(s.Options.Days+20)))
 		}
