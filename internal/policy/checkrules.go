@@ -107,7 +107,7 @@ func (c *ruleCheck) node(n ast.IsNode) bool {
 		c.reads(path)
 		return !ok
 	case ast.NodeTypeHas:
-		path, ok := c.path(ast.NodeTypeAccess{StrOpNode: n.StrOpNode})
+		path, ok := c.path(ast.NodeTypeAccess(n))
 		c.reads(path)
 		return !ok
 	}

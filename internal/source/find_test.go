@@ -10,6 +10,50 @@ import (
 	"paravent/internal/source"
 )
 
+// said pairs names with what was said.
+func said(pairs ...string) map[string]string {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return m
+}
+
+var finds = []struct {
+	name    string
+	said    map[string]string
+	want    access.CustomerID
+	partial string
+	code    access.Code
+}{
+	{"order and postcode", said("order", "o1", "postcode", "AB1 2CD"), "c1", "[c2]", ""},
+	{"written another way", said("order", " o1 ", "postcode", "ab12-cd"), "c1", "[c2]", ""},
+	{"order and the wrong postcode", said("order", "o1", "postcode", "ZZ9 9ZZ"), "", "[c1]", ""},
+	{"order and another one's postcode", said("order", "o1", "postcode", "XY9 8ZW"), "", "[c1 c3' OR '1'='1]", ""},
+	{"an order that doesn't exist: the postcode points to two", said("order", "o99", "postcode", "AB12CD"), "", "[c1 c2]", ""},
+	{"a postcode that many have points to nobody", said("order", "o99", "postcode", "10115"), "", "[]", ""},
+	{"an order in another case is another order", said("order", "O1", "postcode", "AB1 2CD"), "", "[c1 c2]", ""},
+	{"email and date of birth", said("email", "ANN@Example.org", "date_of_birth", "1980-05-06"), "c1", "[]", ""},
+	{"a date as it is said", said("email", annMail, "date_of_birth", "6.5.1980"), "c1", "[]", ""},
+	{"email and the wrong date", said("email", annMail, "date_of_birth", "1980-05-07"), "", "[c1]", ""},
+	{"phone and postcode", said("phone", "0170 111 2223", "postcode", "ab12cd"), "c1", "[c2]", ""},
+	{"two who share both are nobody", said("phone", "030 55566677", "postcode", "10115"), "", "[c7 c8]", ""},
+	{"two who share both, and one order", said("phone", "0170/4445556", "postcode", "AB1 2CD", "order", "o4"), "c2", "[c1]", ""},
+	{"more was said than is needed, and it's wrong", said("order", "o1", "postcode", "AB1 2CD", "email", "bob@example.org"), "", "[c1 c2]", ""},
+	{"empty fields don't count", said("order", "o1", "postcode", "AB1 2CD", "email", " ", "phone", ""), "c1", "[c2]", ""},
+	{"a number where nothing is known", said("phone", "9999999999", "postcode", "XY9 8ZW"), "", "[c3' OR '1'='1]", ""},
+	{"too little", said("order", "o1"), "", "[]", access.Invalid},
+	{"nothing", nil, "", "[]", access.Invalid},
+	{"two that aren't enough together", said("order", "o1", "email", annMail), "", "[]", access.Invalid},
+	{"a name", said("name", "Ann Archer", "postcode", "AB1 2CD"), "", "[]", access.Invalid},
+	{"a telephone number of three digits", said("phone", "170", "postcode", "AB1 2CD"), "", "[]", access.Invalid},
+	{"a date that could be another", said("email", annMail, "date_of_birth", "05/06/1980"), "", "[]", access.Invalid},
+	{"attack: a condition", said("order", "o1' OR '1'='1", "postcode", "' OR ''='"), "", "[]", ""},
+	{"attack: a pattern", said("order", "%", "postcode", "%"), "", "[]", ""},
+	{"attack: a NUL", said("order", "o1\x00", "postcode", "AB1 2CD\x00"), "", "[]", ""},
+	{"attack: signs that are taken away until nothing is left", said("order", "o1", "postcode", "--"), "", "[c1]", ""},
+}
+
 func TestFind(t *testing.T) {
 	contents := shop()
 	contents[0].Rows = append(contents[0].Rows,
@@ -28,47 +72,7 @@ func TestFind(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	said := func(pairs ...string) map[string]string {
-		m := map[string]string{}
-		for i := 0; i < len(pairs); i += 2 {
-			m[pairs[i]] = pairs[i+1]
-		}
-		return m
-	}
-	for _, c := range []struct {
-		name    string
-		said    map[string]string
-		want    access.CustomerID
-		partial string
-		code    access.Code
-	}{
-		{"order and postcode", said("order", "o1", "postcode", "AB1 2CD"), "c1", "[c2]", ""},
-		{"written another way", said("order", " o1 ", "postcode", "ab12-cd"), "c1", "[c2]", ""},
-		{"order and the wrong postcode", said("order", "o1", "postcode", "ZZ9 9ZZ"), "", "[c1]", ""},
-		{"order and another one's postcode", said("order", "o1", "postcode", "XY9 8ZW"), "", "[c1 c3' OR '1'='1]", ""},
-		{"an order that doesn't exist: the postcode points to two", said("order", "o99", "postcode", "AB12CD"), "", "[c1 c2]", ""},
-		{"a postcode that many have points to nobody", said("order", "o99", "postcode", "10115"), "", "[]", ""},
-		{"an order in another case is another order", said("order", "O1", "postcode", "AB1 2CD"), "", "[c1 c2]", ""},
-		{"email and date of birth", said("email", "ANN@Example.org", "date_of_birth", "1980-05-06"), "c1", "[]", ""},
-		{"a date as it is said", said("email", annMail, "date_of_birth", "6.5.1980"), "c1", "[]", ""},
-		{"email and the wrong date", said("email", annMail, "date_of_birth", "1980-05-07"), "", "[c1]", ""},
-		{"phone and postcode", said("phone", "0170 111 2223", "postcode", "ab12cd"), "c1", "[c2]", ""},
-		{"two who share both are nobody", said("phone", "030 55566677", "postcode", "10115"), "", "[c7 c8]", ""},
-		{"two who share both, and one order", said("phone", "0170/4445556", "postcode", "AB1 2CD", "order", "o4"), "c2", "[c1]", ""},
-		{"more was said than is needed, and it's wrong", said("order", "o1", "postcode", "AB1 2CD", "email", "bob@example.org"), "", "[c1 c2]", ""},
-		{"empty fields don't count", said("order", "o1", "postcode", "AB1 2CD", "email", " ", "phone", ""), "c1", "[c2]", ""},
-		{"a number where nothing is known", said("phone", "9999999999", "postcode", "XY9 8ZW"), "", "[c3' OR '1'='1]", ""},
-		{"too little", said("order", "o1"), "", "[]", access.Invalid},
-		{"nothing", nil, "", "[]", access.Invalid},
-		{"two that aren't enough together", said("order", "o1", "email", annMail), "", "[]", access.Invalid},
-		{"a name", said("name", "Ann Archer", "postcode", "AB1 2CD"), "", "[]", access.Invalid},
-		{"a telephone number of three digits", said("phone", "170", "postcode", "AB1 2CD"), "", "[]", access.Invalid},
-		{"a date that could be another", said("email", annMail, "date_of_birth", "05/06/1980"), "", "[]", access.Invalid},
-		{"attack: a condition", said("order", "o1' OR '1'='1", "postcode", "' OR ''='"), "", "[]", ""},
-		{"attack: a pattern", said("order", "%", "postcode", "%"), "", "[]", ""},
-		{"attack: a NUL", said("order", "o1\x00", "postcode", "AB1 2CD\x00"), "", "[]", ""},
-		{"attack: signs that are taken away until nothing is left", said("order", "o1", "postcode", "--"), "", "[c1]", ""},
-	} {
+	for _, c := range finds {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := s.Find(context.Background(), c.said)
 			if access.CodeOf(err) != c.code {
