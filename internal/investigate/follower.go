@@ -79,8 +79,13 @@ func (f *Follower) Run(ctx context.Context) error {
 	retry := retryFirst
 	for ctx.Err() == nil {
 		err := f.follow(ctx, func() { retry = retryFirst })
-		if err == nil || ctx.Err() != nil {
-			break
+		switch {
+		case ctx.Err() == nil:
+		case err == nil || errors.Is(err, ctx.Err()):
+			return nil
+		default:
+			f.c.Log.ErrorContext(ctx, "follower ended without saving where it is; it will begin at its last checkpoint", "error", err)
+			return nil
 		}
 		f.c.Log.ErrorContext(ctx, "follower stopped; it begins again at its last checkpoint", "error", err, "in", retry)
 		select {
@@ -98,32 +103,37 @@ func (f *Follower) follow(ctx context.Context, well func()) error {
 	if err := f.load(ctx); err != nil {
 		return fmt.Errorf("load the checkpoint: %w", err)
 	}
-	for {
-		more, err := f.Step(ctx)
-		if ctx.Err() != nil {
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEvery)
-			defer cancel()
-			if err == nil {
-				err = f.save(last)
-			}
-			return err
-		}
+	for ctx.Err() == nil {
+		more, err := f.step(ctx)
 		if err != nil {
-			return err
+			return err // also when ctx ended in the midst of it: what was half done isn't saved
 		}
 		well()
 		if more {
 			continue
 		}
-		wait, cancel := context.WithTimeout(ctx, idle)
-		_ = f.c.Journal.Wait(wait, f.next) // either there are records now or time has passed
-		cancel()
+		if err := f.wait(ctx); err != nil {
+			return err
+		}
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEvery)
+	defer cancel()
+	return f.save(last)
 }
 
-// Step takes in what there is, up to a bound, and reports whether there may be
-// more at once. Run calls it; a test or a one-shot command may, after Load.
-func (f *Follower) Step(ctx context.Context) (more bool, err error) {
+// wait returns when there are records, or time has passed.
+func (f *Follower) wait(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, idle)
+	defer cancel()
+	if err := f.c.Journal.Wait(wait, f.next); err != nil && wait.Err() == nil {
+		return fmt.Errorf("wait for the journal: %w", err)
+	}
+	return nil
+}
+
+// step takes in what there is, up to a bound, and reports whether there may be
+// more at once.
+func (f *Follower) step(ctx context.Context) (more bool, err error) {
 	rows, more, err := f.readRecords(ctx)
 	if err != nil {
 		return false, fmt.Errorf("read the journal: %w", err)
