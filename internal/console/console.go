@@ -2,7 +2,7 @@ package console
 
 import (
 	"crypto/rand"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -58,10 +58,15 @@ type console struct {
 // New returns the console's handler. It refuses a Config in which something is
 // missing rather than serve with a weaker check.
 func New(cfg Config) (http.Handler, error) {
-	if cfg.SignOn == nil || cfg.Lookups == nil || cfg.Requests == nil || cfg.RequestStates == nil ||
-		cfg.Tasks == nil || cfg.Standings == nil || cfg.People == nil || cfg.Findings == nil || cfg.Index == nil || cfg.Policy == nil ||
-		cfg.System == nil || cfg.Pseudonym == nil || cfg.Clock == nil || cfg.Log == nil {
-		return nil, errors.New("open console: a field of the configuration is missing")
+	for name, missing := range map[string]bool{
+		"SignOn": cfg.SignOn == nil, "Lookups": cfg.Lookups == nil, "Requests": cfg.Requests == nil,
+		"RequestStates": cfg.RequestStates == nil, "Tasks": cfg.Tasks == nil, "Standings": cfg.Standings == nil,
+		"People": cfg.People == nil, "Findings": cfg.Findings == nil, "Index": cfg.Index == nil, "Policy": cfg.Policy == nil,
+		"System": cfg.System == nil, "Pseudonym": cfg.Pseudonym == nil, "Clock": cfg.Clock == nil, "Log": cfg.Log == nil,
+	} {
+		if missing {
+			return nil, fmt.Errorf("open console: %s is missing", name)
+		}
 	}
 	if cfg.Zone == nil {
 		cfg.Zone = time.UTC

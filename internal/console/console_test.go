@@ -92,6 +92,7 @@ const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 
 func newHouse(t *testing.T, options ...func(*console.Config)) *house {
 	t.Helper()
+	t.Parallel() // each house stands alone, and most of its time is waiting for the disk
 	env := testenv.New(t)
 	h := &house{env: env, sessions: map[string]session{}, logins: map[string]string{"admin": "admin"}, log: &strings.Builder{}}
 	facts := []access.Event{

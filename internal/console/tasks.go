@@ -111,13 +111,26 @@ func (v *visit) taskPage(id access.TaskID) (taskPage, error) {
 			page.Categories = append(page.Categories, choice{Name: string(c.Name), Title: c.Title, Chosen: true})
 		}
 	}
-	switch purpose.Reach {
-	case access.ReachRecord:
-		page.AskOrder, page.ReachText = true, "it shows one order"
-	case access.ReachRecent:
+	switch {
+	case !v.showsOrders(purpose):
+	case purpose.Reach == access.ReachRecord:
+		page.AskOrder = true
+	case purpose.Reach == access.ReachRecent:
 		page.ReachText = "it shows orders of the last " + plural(int(purpose.Recent.Hours()/24), "day", "days")
 	}
 	return page, nil
+}
+
+// showsOrders reports whether a purpose shows anything that belongs to an order.
+func (v *visit) showsOrders(purpose policy.Purpose) bool {
+	for _, s := range v.c.Policy.Sources() {
+		for _, t := range s.Tables {
+			if t.Order != "" && slices.ContainsFunc(t.Columns, func(c policy.Column) bool { return slices.Contains(purpose.Categories, c.Category) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unconfirmed reports whether a colleague must confirm the task first.

@@ -46,8 +46,8 @@
       const series = (name) => ({ fill: colour(name), width: 0, paths: bars, points: { show: false } });
       const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
       chart = new uPlot({
-        width: box.clientWidth, height: 240, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
-        scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(4, Math.ceil(high * 1.1))] } },
+        width: box.clientWidth, height: 240, legend: { show: false }, cursor: { show: false }, padding: [8, 16, 0, 0],
+        scales: { x: { time: true, range: (_, low, high) => [low - 30, high + 30] }, y: { range: (_, low, high) => [0, Math.max(4, Math.ceil(high * 1.1))] } },
         series: [{}, series("--other"), series("--refused"), series("--shown")],
         axes: [
           { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map((t) => clock(t)) },
