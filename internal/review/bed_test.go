@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestTheBedIsReviewedAndItsScoringAcceptsTheFindings(t *testing.T) {
 	if s.Bad > 0 {
 		t.Errorf("%d rows of the bed are bad:\n%s", s.Bad, notices.String())
 	}
-	if took > time.Minute {
+	if took > time.Minute && !raced {
 		t.Errorf("took %v, want less than a minute", took)
 	}
 	python, err := exec.LookPath("python3")
@@ -51,7 +52,8 @@ func TestTheBedIsReviewedAndItsScoringAcceptsTheFindings(t *testing.T) {
 	if err != nil {
 		t.Fatalf("scoring refused the findings: %v\n%s", err, answer)
 	}
-	t.Logf("%s", answer)
+	lines := strings.Split(strings.TrimSpace(string(answer)), "\n")
+	t.Logf("%s", strings.Join(lines[:len(lines)-1], "\n")) // the last is the same as JSON
 }
 
 func rowsOf(s review.Summary) int64 {

@@ -92,13 +92,6 @@ func (f *fields) nextTime() time.Time {
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
 }
 
-// recordID returns the first field of a record: the id of a look-up, a contact
-// or an order, the task of all that concerns one.
-func recordID(b []byte) []byte {
-	f := fields{b[headLen:]}
-	return f.next()
-}
-
 // decoder turns records back into events. Strings that come again and again
 // are shared; those that are shared must not be changed.
 type decoder struct {

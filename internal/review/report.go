@@ -210,8 +210,13 @@ func newFindingView(f detect.Finding, s story, prefix string, titles map[string]
 		}
 		v.Reasons = append(v.Reasons, reasonView{r.Text, r.Code, strconv.FormatFloat(r.Weight, 'f', 2, 64), width})
 	}
-	if len(v.Reasons) > 0 {
+	switch {
+	case len(v.Reasons) > 0:
 		v.Lead = v.Reasons[0].Text
+	case v.Path == nil || v.Path.Title == "":
+		v.Lead = "Nothing explains it."
+	default:
+		v.Lead = "Explained by “" + v.Path.Title + "”, strength " + v.Path.Strength + "."
 	}
 	for i, l := range s.lookups {
 		if i == maxListed {

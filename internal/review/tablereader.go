@@ -17,7 +17,6 @@ type tableReader struct {
 	sorter  *sorter
 	rejects *rejects
 	notices []string
-	bytes   func(int) // told how far reading has come
 
 	scratch   []byte
 	err       error  // of the sorter; ends the reading

@@ -19,7 +19,8 @@ const (
 	lineTop    = 8.0
 	laneHeight = 34.0
 	dotStep    = 7.0 // look-ups that fall within this are stacked
-	dotStack   = 4   // so many high, then they become one dot with a number
+	wideStep   = 22.0
+	dotStack   = 4 // so many high, then they become one dot with a number
 )
 
 // maxLanes is how many employees, and how many tasks, have a lane of their own.
@@ -32,9 +33,10 @@ type timeline struct {
 	Lanes     []lane
 	Ticks     []chartLabel
 	TickBase  float64
-	Raised    float64 // where the finding was raised
+	Raised    float64 // where the finding was raised; 0: beyond what is shown
 	Text      string  // the drawing in words, for those who can't see it
 	HasOthers bool    // something besides look-ups is drawn
+	HasNews   bool
 }
 
 type lane struct {
@@ -81,7 +83,10 @@ func newTimeline(f detect.Finding, s story) *timeline {
 		return nil
 	}
 	sc := scaleOf(f, s)
-	t := &timeline{Raised: sc.x(f.RaisedAt)}
+	t := &timeline{}
+	if !f.RaisedAt.After(sc.to) {
+		t.Raised = sc.x(f.RaisedAt)
+	}
 	y := lineTop
 	add := func(l lane) {
 		l.Y, l.Mid = y, y+laneHeight/2
@@ -100,6 +105,7 @@ func newTimeline(f detect.Finding, s story) *timeline {
 	if l, ok := customerLane(f, s, sc); ok {
 		add(l)
 		t.HasOthers = true
+		t.HasNews = len(s.news) > 0
 	}
 	for _, task := range shownTasks(s, sc) {
 		add(taskLane(task, sc))
@@ -119,6 +125,13 @@ func scaleOf(f detect.Finding, s story) scale {
 	from, to := s.lookups[0].At, f.RaisedAt
 	if last := s.lookups[len(s.lookups)-1].At; last.After(to) {
 		to = last
+	}
+	if len(s.contacts)+len(s.orders)+len(s.news)+len(s.tasks) == 0 {
+		// Nothing but look-ups: the wait until raising would only push them together.
+		last := s.lookups[len(s.lookups)-1].At
+		if reach := last.Add(max(last.Sub(from), 10*time.Minute)); to.After(reach) {
+			to = last
+		}
 	}
 	earliest := from.Add(-margin(&f))
 	reach := func(t time.Time) {
@@ -169,23 +182,21 @@ func employeeLanes(f detect.Finding, s story, sc scale) []lane {
 	return lanes
 }
 
-// dots places look-ups, stacking those of about the same moment.
+// dots places look-ups, stacking those of about the same moment. A lane with
+// more than a stack can hold is cut into wider pieces, each a dot with a number.
 func dots(lookups []*access.Lookup, sc scale) []dot {
-	groups := map[int][]*access.Lookup{}
-	var order []int
-	for _, l := range lookups {
-		g := int((sc.x(l.At) - lineLeft) / dotStep)
-		if groups[g] == nil {
-			order = append(order, g)
-		}
-		groups[g] = append(groups[g], l)
+	order, groups := pieces(lookups, sc, dotStep)
+	step := dotStep
+	if slices.ContainsFunc(order, func(g int) bool { return len(groups[g]) > dotStack }) {
+		step = wideStep
+		order, groups = pieces(lookups, sc, step)
 	}
 	var list []dot
 	for _, g := range order {
 		group := groups[g]
-		x := round2(lineLeft + (float64(g)+0.5)*dotStep)
+		x := round2(lineLeft + (float64(g)+0.5)*step)
 		if len(group) > dotStack {
-			list = append(list, dot{X: x, R: 9, Class: "many", Count: strconv.Itoa(len(group)), Tip: tipOfMany(group)})
+			list = append(list, dot{X: x, R: round2(min(11, 7.5+float64(len(group))/8)), Class: "many", Count: strconv.Itoa(len(group)), Tip: tipOfMany(group)})
 			continue
 		}
 		for i, l := range group {
@@ -194,6 +205,20 @@ func dots(lookups []*access.Lookup, sc scale) []dot {
 		}
 	}
 	return list
+}
+
+// pieces cuts the line into pieces of step and returns the look-ups of each,
+// and the pieces that have any, in order of time.
+func pieces(lookups []*access.Lookup, sc scale, step float64) (order []int, groups map[int][]*access.Lookup) {
+	groups = map[int][]*access.Lookup{}
+	for _, l := range lookups {
+		g := int((sc.x(l.At) - lineLeft) / step)
+		if groups[g] == nil {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], l)
+	}
+	return order, groups
 }
 
 func tipOf(l *access.Lookup) string {
@@ -285,7 +310,7 @@ func taskLane(t *taskStory, sc scale) lane {
 		kind = shortened("task, "+string(t.Purpose), 22)
 	}
 	l := lane{Kind: kind, Label: shortened(string(t.ID), 16)}
-	l.Bars = []bar{{X: x, W: round2(max(2, sc.x(until)-x)), Open: open, Tip: tip}}
+	l.Bars = []bar{{X: x, W: round2(max(4, sc.x(until)-x)), Open: open, Tip: tip}}
 	for _, w := range t.worked {
 		if !w.At.Before(sc.from) && !w.At.After(sc.to) {
 			l.Marks = append(l.Marks, mark{X: sc.x(w.At), Class: "work", Tip: w.Kind + " by " + string(w.Employee) + " " + w.At.UTC().Format("2 January 15:04")})
