@@ -1,6 +1,7 @@
 package lookup_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -106,8 +107,13 @@ func TestExplainTellsEachReaderWhatHeMayKnow(t *testing.T) {
 		t.Errorf("record: %+v", r)
 	}
 	foreign, err := s.service.Explain(t.Context(), s.lead, "e1", "theirs")
-	if err != nil || secret(foreign) {
+	if err != nil || len(foreign.Reasons) != 0 {
 		t.Errorf("a task that isn't his employee's told the lead %+v, %v", foreign, err)
+	}
+	theirs, err1 := s.service.Explain(t.Context(), s.agent, "e1", "theirs")
+	nothing, err2 := s.service.Explain(t.Context(), s.agent, "e1", "t404")
+	if theirs.Task = nothing.Task; err1 != nil || err2 != nil || !reflect.DeepEqual(theirs, nothing) {
+		t.Errorf("a colleague's task: %+v, %v; no task: %+v, %v", theirs, err1, nothing, err2)
 	}
 	if _, err := s.service.Explain(t.Context(), s.colleague, "e1", "mine"); access.CodeOf(err) != access.Denied {
 		t.Errorf("a colleague: %v", err)

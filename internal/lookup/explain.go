@@ -48,9 +48,11 @@ func (s *Service) Explain(ctx context.Context, who identity.Who, employee access
 	f, err := s.facts(ctx, a)
 	d := s.decide(ctx, a, f, err)
 	out := Explanation{Employee: employee, Task: task, Effect: d.Effect, Answer: d.Answer.Err()}
-	whole := !self && (officer || f.Assigned != "")
+	// Of a task that isn't the employee's nobody but the officer hears more than
+	// the answer: a task of somebody else's and none at all read alike (G9).
+	his := f.Assigned != ""
 	for _, r := range d.Reasons {
-		if whole || r.Public {
+		if !self && officer || his && (r.Public || !self) {
 			out.Reasons = append(out.Reasons, r)
 		}
 	}

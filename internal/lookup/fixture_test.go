@@ -99,6 +99,7 @@ type shop struct {
 	grants []access.Grant
 	finds  int
 	err    error
+	during func() // runs while the source is read
 	orders map[access.OrderID]access.CustomerID
 	people map[string]access.CustomerID // by e-mail and date of birth
 }
@@ -110,6 +111,9 @@ func (s *shop) Read(_ context.Context, g access.Grant) (*source.Result, error) {
 	s.grants = append(s.grants, g)
 	if s.steps != nil {
 		*s.steps = append(*s.steps, "read")
+	}
+	if s.during != nil {
+		s.during()
 	}
 	if s.err != nil {
 		return nil, s.err
@@ -246,8 +250,9 @@ func (s *stage) people(t *testing.T) {
 func (s *stage) tasks(t *testing.T) {
 	t.Helper()
 	since := testenv.Start.Add(-time.Hour)
+	var facts []access.Event
 	open := func(id access.TaskID, c access.CustomerID, e access.EmployeeID, team access.TeamID) {
-		s.Save(t,
+		facts = append(facts,
 			&access.TaskOpened{Task: access.Task{ID: id, Customer: c, Purpose: "refund", Order: "o1", OpenedAt: since, OpenedBy: access.ByCustomer}},
 			&access.Assigned{Assignment: access.Assignment{Task: id, Employee: e, Team: team, Since: since, By: access.BySystem}},
 		)
@@ -260,7 +265,14 @@ func (s *stage) tasks(t *testing.T) {
 	open("former", "ex", "e1", "")
 	open("stranger", "c9", "e1", "") // nothing is known of c9
 	open("closed", "c1", "e1", "")
-	s.Save(t, &access.TaskClosed{Task: "closed", At: testenv.Start.Add(-time.Minute), By: "e1"})
+	s.Save(t, append(facts, &access.TaskClosed{Task: "closed", At: testenv.Start.Add(-time.Minute), By: "e1"})...)
+}
+
+// reset forgets what was recorded and read, and mends what was broken.
+func (s *stage) reset() {
+	s.journal.records, s.journal.fail = nil, nil
+	s.shop.reads, s.shop.finds, s.shop.grants, s.shop.err = 0, 0, nil, nil
+	s.faults.what, s.steps = "", nil
 }
 
 // answer is what the asker hears, as text to compare.

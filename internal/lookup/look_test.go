@@ -1,6 +1,7 @@
 package lookup_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -57,6 +58,7 @@ func TestWhoEditsARequestGetsNothingAndIsRecorded(t *testing.T) {
 		second   = "denied: A second person must agree before this is shown. / Ask for it and say why you need it; nothing is shown until somebody agrees."
 		noOrder  = "denied: This order isn't part of this task. / Leave the order out, or work on a task that is about it."
 	)
+	s := newStage(t)
 	for _, c := range []struct {
 		edit    string
 		ask     lookup.Request
@@ -86,7 +88,7 @@ func TestWhoEditsARequestGetsNothingAndIsRecorded(t *testing.T) {
 		{"oneself and a foreign order", lookup.Request{Task: "myself", Order: "o404"}, second, "self", "customer:me", true},
 	} {
 		t.Run(c.edit, func(t *testing.T) {
-			s := newStage(t)
+			s.reset()
 			d, err := s.service.Look(t.Context(), s.agent, c.ask)
 			if d != nil || err == nil || s.shop.reads != 0 {
 				t.Fatalf("disclosed %v, error %v, %d reads", d, err, s.shop.reads)
@@ -175,6 +177,7 @@ func TestNobodyProvenIsNobody(t *testing.T) {
 }
 
 func TestWhatCannotBeUnderstoodIsRecordedWithoutWhatItSaid(t *testing.T) {
+	s := newStage(t)
 	long := strings.Repeat("x", 10_000)
 	for name, ask := range map[string]lookup.Request{
 		"no task":             {},
@@ -186,7 +189,7 @@ func TestWhatCannotBeUnderstoodIsRecordedWithoutWhatItSaid(t *testing.T) {
 		"too many categories": {Task: "mine", Categories: make([]access.Category, 1000)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s.reset()
 			_, err := s.service.Look(t.Context(), s.agent, ask)
 			if access.CodeOf(err) != access.Invalid || s.shop.reads != 0 {
 				t.Fatalf("got %v after %d reads", err, s.shop.reads)
@@ -204,6 +207,7 @@ func TestWhatCannotBeUnderstoodIsRecordedWithoutWhatItSaid(t *testing.T) {
 
 // One row per write of a look-up and per way in which it fails (G3).
 func TestEachWriteOfALookUpThatFailsShowsNothing(t *testing.T) {
+	s := newStage(t)
 	disk := fmt.Errorf("%w: no space left", ledger.ErrUnavailable)
 	for _, c := range []struct {
 		write    string
@@ -222,7 +226,7 @@ func TestEachWriteOfALookUpThatFailsShowsNothing(t *testing.T) {
 		{"refusal of somebody famous failed", lookup.Request{Task: "famous"}, ledger.KindRefusal, false, 0, 0},
 	} {
 		t.Run(c.write, func(t *testing.T) {
-			s := newStage(t)
+			s.reset()
 			s.journal.fail = func(e ledger.Entry) (bool, error) {
 				if e.Kind == c.kind {
 					return c.persists, disk
@@ -257,10 +261,23 @@ func TestASourceThatFailsIsRecordedAndShowsNothing(t *testing.T) {
 	}
 }
 
+func TestAnAskerWhoGoesAwayWhileTheSourceIsReadIsRecordedToTheEnd(t *testing.T) {
+	s := newStage(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.shop.during, s.shop.err = cancel, context.Canceled
+	if _, err := s.service.Look(ctx, s.agent, lookup.Request{Task: "mine"}); err == nil {
+		t.Error("something was shown")
+	}
+	if r := s.journal.last(t); r.Kind != ledger.KindOutcome || r.Lookup.Outcome != access.OutcomeFailed {
+		t.Errorf("record: %+v", r)
+	}
+}
+
 func TestEachFactThatCannotBeFoundOutIsADenyAndRecorded(t *testing.T) {
+	s := newStage(t)
 	for _, fact := range []string{"qualification", "customer", "relations", "approvals"} {
 		t.Run(fact, func(t *testing.T) {
-			s := newStage(t)
+			s.reset()
 			s.faults.what = fact
 			d, err := s.service.Look(t.Context(), s.agent, lookup.Request{Task: "mine"})
 			if d != nil || access.CodeOf(err) != access.Unavailable || s.shop.reads != 0 {
