@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 )
 
 // Append records e and returns its receipt once it's on disk (fdatasync). On an
@@ -24,16 +26,21 @@ func (l *Ledger) Append(ctx context.Context, e Entry) (Receipt, error) {
 			return Receipt{}, fmt.Errorf("ledger: append: %w", err)
 		}
 	}
-	p, err := l.prepare(&e, s[0], s[1])
-	if err != nil {
+	p := spent.Get().(*prepared)
+	if err := l.prepare(p, &e, s[0], s[1]); err != nil {
 		return Receipt{}, err
 	}
 	g, err := l.submit(ctx, p)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("ledger: append: %w", err)
 	}
-	return l.receipt(g, p), nil
+	r := l.receipt(g, p)
+	spent.Put(p) // its group is done: nobody else reads it
+	return r, nil
 }
+
+// spent are prepared records whose room can be used again.
+var spent = sync.Pool{New: func() any { return new(prepared) }}
 
 // appendChunk is how many entries AppendAll seals before it commits them.
 const appendChunk = 512
@@ -85,7 +92,8 @@ func (l *Ledger) prepareAll(ctx context.Context, entries []Entry) ([]*prepared, 
 	chunk := make([]*prepared, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		if chunk[i], err = l.prepare(e, sealers[e.Customer.Person], sealers[e.Employee.Person]); err != nil {
+		chunk[i] = new(prepared)
+		if err := l.prepare(chunk[i], e, sealers[e.Customer.Person], sealers[e.Employee.Person]); err != nil {
 			return nil, err
 		}
 	}
@@ -103,34 +111,28 @@ func (l *Ledger) ready(ctx context.Context) error {
 }
 
 // prepare does all that needs no position: it runs in the caller's goroutine,
-// outside of any lock. The sealer of an absent part is nil.
-func (l *Ledger) prepare(e *Entry, customer, employee *sealer) (*prepared, error) {
+// outside of any lock. The sealer of an absent part is nil. It overwrites p,
+// apart from its room.
+func (l *Ledger) prepare(p *prepared, e *Entry, customer, employee *sealer) error {
 	if err := e.check(); err != nil {
-		return nil, err
+		return err
 	}
-	p := &prepared{keys: [2]*sealer{customer, employee}, given: !e.At.IsZero(), at: micros(e.At)}
-	room := 0
-	parts := [...]*Part{&e.Customer, &e.Employee}
-	for i, s := range p.keys {
-		if s != nil {
-			room += sealedMin + len(parts[i].Plain)
-		}
-	}
-	buffer := make([]byte, 0, room)
+	*p = prepared{keys: [2]*sealer{customer, employee}, given: !e.At.IsZero(), at: micros(e.At),
+		buffer: slices.Grow(p.buffer[:0], 2*sealedMin+len(e.Customer.Plain)+len(e.Employee.Plain))}
 	var commitments [2]*Hash
-	for i, s := range p.keys {
+	for i, part := range [...]*Part{&e.Customer, &e.Employee} {
+		s := p.keys[i]
 		if s == nil {
 			continue
 		}
-		from := len(buffer)
-		var c Hash
-		buffer, c = s.seal(buffer, byte(i), parts[i].Plain)
-		p.sealed[i], commitments[i] = buffer[from:], &c
+		from := len(p.buffer)
+		p.buffer = s.seal(p.buffer, byte(i), part.Plain, &p.commit[i], &p.scratch)
+		p.sealed[i], commitments[i] = p.buffer[from:], &p.commit[i]
 	}
 	f := Frame{Given: p.given, Node: l.self.node, Kind: e.Kind, Outcome: e.Outcome, Of: e.Of}
 	b := make([]byte, 1, 1+leafFixed+5+len(f.Node)+len(f.Kind)+len(f.Outcome)+3*len(Hash{}))
 	p.prefixed = appendLeaf(b, f, digest(p.sealed), commitments)
-	return p, nil
+	return nil
 }
 
 // check says whether the entry can be recorded.

@@ -21,10 +21,13 @@ type prepared struct {
 	prefixed []byte // a zero byte and the leaf: what is hashed
 	sealed   [2][]byte
 	keys     [2]*sealer // of the sealed parts; nil where absent
-	given    bool       // at was given with the entry
-	at       int64      // microseconds; set by build unless given
-	position uint64     // set by build
-	hash     Hash       // set by build
+	buffer   []byte     // holds the sealed parts
+	commit   [2]Hash
+	scratch  [64]byte
+	given    bool   // at was given with the entry
+	at       int64  // microseconds; set by build unless given
+	position uint64 // set by build
+	hash     Hash   // set by build
 }
 
 // size returns about how many bytes of a batch the record takes, with the

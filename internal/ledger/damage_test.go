@@ -2,6 +2,8 @@ package ledger_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -56,7 +58,7 @@ func TestEveryChangedByteOfAJournalIsFoundAndNamed(t *testing.T) {
 				if err := os.WriteFile(filepath.Join(work, name), bad, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				l, err := ledger.Open(work, options(k))
+				l, err := ledger.Open(work, options(k).WithoutSyncs())
 				var damage *ledger.Damage
 				if !errors.As(err, &damage) {
 					if err == nil {
@@ -296,5 +298,17 @@ func TestAClockSetBackIsALeafAndTimesNeverRunBackwardsUnmarked(t *testing.T) {
 	}
 	if jumps != 1 {
 		t.Errorf("%d clock leaves, want 1: %v", jumps, kinds(records))
+	}
+}
+
+func TestACommitmentIsTheHMACOfThePlaintextUnderTheSalt(t *testing.T) {
+	salt := bytes.Repeat([]byte{9}, 32)
+	for _, n := range []int{0, 1, 63, 64, 1023, 1024, 1025, 5000} {
+		plain := bytes.Repeat([]byte{byte(n)}, n)
+		m := hmac.New(sha256.New, salt)
+		m.Write(plain)
+		if got := ledger.Commit(salt, plain); !hmac.Equal(got[:], m.Sum(nil)) {
+			t.Errorf("%d bytes: it differs", n)
+		}
 	}
 }

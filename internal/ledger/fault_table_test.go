@@ -76,8 +76,9 @@ func TestNoFaultOfTheDiskLosesOrDoublesAReleasedRecord(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			k := newTable()
+			fresh := create(t, options(k))
 			for at := 0; ; at++ {
-				if !faultAt(t, k, how, at) {
+				if !faultAt(t, k, fresh, how, at) {
 					if at < 18 {
 						t.Fatalf("only %d operations were tried", at)
 					}
@@ -90,13 +91,13 @@ func TestNoFaultOfTheDiskLosesOrDoublesAReleasedRecord(t *testing.T) {
 
 // faultAt runs one row of the table. It returns false when the storm has fewer
 // operations.
-func faultAt(t *testing.T, k *table, how string, at int) bool {
+func faultAt(t *testing.T, k *table, fresh, how string, at int) bool {
 	t.Helper()
 	var x ledger.Faults
 	o := x.On(options(k))
 	o.SegmentBytes = 8 << 10
 	o.Probe = time.Millisecond
-	dir := create(t, options(k))
+	dir := copyOf(t, fresh)
 	l := open(t, dir, o)
 	told := released{}
 	x.Arm(at, how)
@@ -121,7 +122,7 @@ func faultAt(t *testing.T, k *table, how string, at int) bool {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		if storm(t, l, 100, 6, told) > 0 {
+		if storm(t, l, 100, 3, told) > 0 {
 			t.Fatalf("%s at %d (%s): not every append worked after the disk was mended", how, at, hit)
 		}
 		check(t, l, told)
@@ -135,7 +136,7 @@ func faultAt(t *testing.T, k *table, how string, at int) bool {
 		t.Fatalf("%s at %d (%s): %v", how, at, hit, err)
 	}
 	check(t, again, told)
-	if storm(t, again, 200, 6, told) > 0 {
+	if storm(t, again, 200, 3, told) > 0 {
 		t.Fatalf("%s at %d (%s): not every append worked after the restart", how, at, hit)
 	}
 	check(t, again, told)

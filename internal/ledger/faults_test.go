@@ -34,6 +34,25 @@ func (f countingFile) sync() error {
 	return f.file.sync()
 }
 
+// WithoutSyncs returns options whose disk doesn't sync what it opens to read, for
+// tests that open thousands of ledgers.
+func (o Options) WithoutSyncs() Options {
+	o.disk = func(dir string) disk { return unsyncedDisk{folder(dir)} }
+	return o
+}
+
+type unsyncedDisk struct{ disk }
+
+func (d unsyncedDisk) open(name string) (file, error) {
+	f, err := d.disk.open(name)
+	return unsyncedFile{f}, err
+}
+
+type unsyncedFile struct{ file }
+
+func (unsyncedFile) sync() error    { return nil }
+func (unsyncedFile) uncache() error { return nil }
+
 // Faults is a disk on which one operation goes wrong, and maybe all after it.
 // Operations that change the disk are counted from Arm on.
 type Faults struct {
