@@ -43,6 +43,7 @@ var attributes = []attribute{
 	{path: "context.task.known", typ: "Bool", about: aboutStanding},
 	{path: "context.task.assigned", typ: "Bool", about: aboutStanding},
 	{path: "context.task.by_team", typ: "Bool", about: aboutStanding},
+	{path: "context.task.about_her", typ: "Bool", about: aboutStanding},
 	{path: "context.task.customer", typ: "Customer", about: aboutStanding},
 	{path: "context.task.open", typ: "Bool", about: aboutTask},
 	{path: "context.task.purpose", typ: "Purpose", about: aboutTask},

@@ -10,17 +10,18 @@ import (
 // Cedar's records anew was more than half of a decision's time. Only attributes
 // that some rule reads are handed over.
 type prepared struct {
-	permits, forbids rules
-	permit           []bool // by index of the rule
-	roles            map[access.Role]cedar.Record
-	resources        [8]cedar.Record // by known, notable, same_household
-	purposes         map[access.Purpose]preparedPurpose
-	noPurpose        preparedPurpose
-	categories       map[access.Category]cedar.Value
-	relations        map[access.RelationKind]cedar.Value
-	actions          map[access.Action]cedar.EntityUID
-	team, employee, now, missing, byTeam,
-	purpose, channel, openedByHim bool // read by some rule
+	permits, forbids              rules
+	permit                        []bool // by index of the rule
+	roles                         map[access.Role]cedar.Record
+	resources                     [8]cedar.Record  // by known, notable, same_household
+	tasks                         [64]cedar.Record // by taskBits, where no rule reads more
+	purposes                      map[access.Purpose]preparedPurpose
+	noPurpose                     preparedPurpose
+	categories                    map[access.Category]cedar.Value
+	relations                     map[access.RelationKind]cedar.Value
+	actions                       map[access.Action]cedar.EntityUID
+	team, employee, now, missing, // read by some rule
+	byTeam, customer, purpose, channel, openedByHim bool
 }
 
 // A preparedPurpose is a purpose as rules read it.
@@ -37,7 +38,7 @@ func (p *Policy) prepare() {
 		roles: map[access.Role]cedar.Record{}, purposes: map[access.Purpose]preparedPurpose{}, categories: map[access.Category]cedar.Value{},
 		relations: map[access.RelationKind]cedar.Value{}, actions: map[access.Action]cedar.EntityUID{},
 		team: p.read["principal.team"], employee: p.read["resource.employee"], now: p.read["context.now"], missing: p.read["context.missing"],
-		byTeam: p.read["context.task.by_team"], purpose: p.read["context.task.purpose"], channel: p.read["context.task.channel"],
+		byTeam: p.read["context.task.by_team"], customer: p.read["context.task.customer"], purpose: p.read["context.task.purpose"], channel: p.read["context.task.channel"],
 		openedByHim: p.read["context.task.opened_by_him"],
 	}
 	q.permit = make([]bool, len(p.rules))
@@ -53,6 +54,9 @@ func (p *Policy) prepare() {
 	}
 	for i := range q.resources {
 		q.resources[i] = cedar.NewRecord(resourceMap(i&4 != 0, i&2 != 0, i&1 != 0))
+	}
+	for i := range q.tasks {
+		q.tasks[i] = cedar.NewRecord(taskMap(i))
 	}
 	for _, c := range p.categories {
 		q.categories[c.Name] = uid("Category", string(c.Name))
@@ -135,7 +139,7 @@ func (p *Policy) request(f *Facts) (cedar.Request, *entities) {
 	}
 	context := make(cedar.RecordMap, 8)
 	context["qualified"] = cedar.Boolean(f.Qualified.Current)
-	context["task"] = p.task(f)
+	context["task"] = p.task(f, resource)
 	context["purpose"] = u.record
 	context["asked"] = p.asked(f, u)
 	context["relations"] = p.relations(f, known)
@@ -186,31 +190,33 @@ func bit(b bool, value int) int {
 // noTask stands in place of a task that doesn't exist.
 var noTask access.Task
 
-func (p *Policy) task(f *Facts) cedar.Record {
+func (p *Policy) task(f *Facts, resource access.CustomerID) cedar.Record {
 	t := f.Task
 	if t == nil {
 		t = &noTask
 	}
-	m := make(cedar.RecordMap, 8)
-	m["known"] = cedar.Boolean(f.Task != nil)
-	m["assigned"] = cedar.Boolean(f.Task != nil && (f.Assigned == AssignedEmployee || f.Assigned == AssignedTeam))
+	known := f.Task != nil
+	bits := bit(known, 1) | bit(known && (f.Assigned == AssignedEmployee || f.Assigned == AssignedTeam), 2) |
+		bit(known && t.Customer == resource, 4) | bit(open(f.Task, f.Now), 8) | bit(t.SelfMade, 16) | bit(confirmed(t, f.Employee.ID), 32)
+	q := &p.prepared
+	if !q.byTeam && !q.customer && !q.purpose && !q.channel && !q.openedByHim {
+		return q.tasks[bits]
+	}
+	m := taskMap(bits)
+	m["by_team"] = cedar.Boolean(f.Assigned == AssignedTeam)
 	m["customer"] = uid("Customer", string(t.Customer))
-	m["open"] = cedar.Boolean(open(f.Task, f.Now))
-	m["self_made"] = cedar.Boolean(t.SelfMade)
-	m["confirmed"] = cedar.Boolean(confirmed(t, f.Employee.ID))
-	if p.prepared.byTeam {
-		m["by_team"] = cedar.Boolean(f.Assigned == AssignedTeam)
-	}
-	if p.prepared.purpose {
-		m["purpose"] = uid("Purpose", string(t.Purpose))
-	}
-	if p.prepared.channel {
-		m["channel"] = cedar.String(t.Channel)
-	}
-	if p.prepared.openedByHim {
-		m["opened_by_him"] = cedar.Boolean(t.OpenedBy != "" && t.OpenedBy == string(f.Employee.ID))
-	}
+	m["purpose"] = uid("Purpose", string(t.Purpose))
+	m["channel"] = cedar.String(t.Channel)
+	m["opened_by_him"] = cedar.Boolean(t.OpenedBy != "" && t.OpenedBy == string(f.Employee.ID))
 	return cedar.NewRecord(m)
+}
+
+// taskMap returns the part of context.task that is yes or no.
+func taskMap(bits int) cedar.RecordMap {
+	return cedar.RecordMap{
+		"known": cedar.Boolean(bits&1 != 0), "assigned": cedar.Boolean(bits&2 != 0), "about_her": cedar.Boolean(bits&4 != 0),
+		"open": cedar.Boolean(bits&8 != 0), "self_made": cedar.Boolean(bits&16 != 0), "confirmed": cedar.Boolean(bits&32 != 0),
+	}
 }
 
 func (p *Policy) asked(f *Facts, u preparedPurpose) cedar.Record {

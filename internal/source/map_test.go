@@ -158,6 +158,49 @@ func TestG2APathThatEndsNowhereShowsNothing(t *testing.T) {
 	}
 }
 
+// G2, attack: the key compares without case, the rows that point to it don't.
+func TestG2APathIsFollowedByteByByte(t *testing.T) {
+	p := mapped(t, `
+      orders: {customer: customer, order: id, columns: {id: known}}
+      items: {customer: "order_id -> orders.id", order: order_id, columns: {text: known}}
+`)
+	s := openOwn(t, database(t,
+		`CREATE TABLE orders (id TEXT COLLATE NOCASE PRIMARY KEY, customer TEXT)`, `INSERT INTO orders VALUES ('o1', 'c1')`,
+		`CREATE TABLE items (order_id TEXT, text TEXT)`, `INSERT INTO items VALUES ('o1', 'hers'), ('O1', 'not hers')`), p)
+	if got := fmt.Sprint(read(t, s, known("c1")).Tables[1].Rows); got != "[[hers]]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// G2: a value that isn't granted is not even read. Reading this one fails.
+func TestG2AValueThatIsNotGrantedIsNotRead(t *testing.T) {
+	statements := []string{`CREATE TABLE t (c TEXT, k TEXT, bad TEXT)`, `INSERT INTO t VALUES ('c', 'k', 'no json')`, `CREATE VIEW v AS SELECT c, k, json(bad) AS trap FROM t`}
+	for _, mask := range []string{"null", "redacted"} {
+		p := mapped(t, "\n      v: {customer: c, columns: {k: known, trap: {category: other, mask: "+mask+"}}}\n")
+		s := openOwn(t, database(t, statements...), p)
+		if r := read(t, s, known("c")); r.Rows != 1 {
+			t.Errorf("got %v", r)
+		}
+		g := known("c")
+		g.Categories = append(g.Categories, "other")
+		if _, err := s.Read(context.Background(), g); err == nil {
+			t.Error("the trap doesn't work")
+		}
+	}
+}
+
+// An order that two customers have is nobody's: which of them is meant can't be
+// told.
+func TestAnOrderOfTwoCustomersIsNobodys(t *testing.T) {
+	p := mapped(t, "\n      orders: {customer: customer, order: id, columns: {id: known}}\n")
+	s := openOwn(t, database(t, `CREATE TABLE orders (id TEXT, customer TEXT)`, `INSERT INTO orders VALUES ('o1', 'c1'), ('o1', 'c2'), ('o2', 'c1'), ('o2', 'c1'), ('o3', 'c1'), ('o3', NULL)`), p)
+	for order, want := range map[access.OrderID]bool{"o1": false, "o2": true, "o3": false} {
+		if got, err := s.OrderOf(context.Background(), order, "c1"); err != nil || got != want {
+			t.Errorf("%s: got %t, %v", order, got, err)
+		}
+	}
+}
+
 func TestValuesOfEveryTypeAreReadAndMasked(t *testing.T) {
 	p := mapped(t, `
       v:

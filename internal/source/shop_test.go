@@ -21,7 +21,7 @@ const (
 )
 
 // shop returns a small shop. Ann (c1) has three orders, the oldest with goods
-// from the pharmacy; Bob (c2) has one; the ids of Cy (c3) and of his order try to
+// from the pharmacy, and two of which nobody knows the department; Bob (c2) has one; the ids of Cy (c3) and of his order try to
 // break out.
 func shop() []source.Content {
 	return []source.Content{
@@ -44,6 +44,7 @@ func shop() []source.Content {
 			{"i4", "o3", "Candle", "religion", 2, 1500},
 			{"i5", "o4", "Bicycle", "sports", 1, 4000},
 			{"i6", "o1", "Riddle", nil, 1, 1},
+			{"i7", "o2", "Blank", " ", 1, 1},
 		}},
 		{Name: "payments", Columns: []string{"id", "order_id", "method", "iban", "card_number", "amount_cents", "paid_at"}, Rows: [][]any{
 			{"p1", "o1", "debit", annIBAN, nil, 1000, "2026-03-01T10:01:00Z"},
