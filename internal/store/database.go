@@ -43,6 +43,10 @@ const (
 	rebuildable durability = "NORMAL"
 )
 
+// walLeft is how much of the write-ahead log stays on disk once it is folded
+// in, in bytes; a bulk makes it far longer.
+const walLeft = "journal_size_limit(16777216)"
+
 // openDatabase opens or makes the file and brings its tables up to date.
 func openDatabase(ctx context.Context, path, pragma string, migrations []string) (*database, error) {
 	if err := makeFile(path); err != nil {
@@ -50,7 +54,7 @@ func openDatabase(ctx context.Context, path, pragma string, migrations []string)
 	}
 	d := &database{turn: make(chan struct{}, 1), own: map[string]*sql.Stmt{}}
 	var err error
-	if d.write, err = sql.Open("sqlite", dsn(path, pragma, "journal_mode(WAL)")); err != nil {
+	if d.write, err = sql.Open("sqlite", dsn(path, pragma, "journal_mode(WAL)", walLeft)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
 	}
 	d.write.SetMaxOpenConns(1)

@@ -97,3 +97,34 @@ func (s *Store) RunKeys(ctx context.Context, query string) error {
 		return err
 	})
 }
+
+// Synchronous returns how the last change of a file was synced: 2 with every
+// commit, 1 later.
+func (s *Store) Synchronous(ctx context.Context, file string) (how int, err error) {
+	d := s.state
+	if file == KeysFile {
+		d = s.keys
+	}
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
+	return how, d.conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&how)
+}
+
+// Relax makes a change of each file that isn't synced.
+func (s *Store) Relax(ctx context.Context) error {
+	for _, d := range []*database{s.state, s.keys} {
+		if err := d.change(ctx, rebuildable, func(*tx) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// During runs a statement and then f in the middle of one change.
+func (s *Store) During(ctx context.Context, query string, f func()) error {
+	return s.state.change(ctx, synced, func(t *tx) error {
+		_, err := t.d.conn.ExecContext(ctx, query)
+		f()
+		return err
+	})
+}
