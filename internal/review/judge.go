@@ -151,6 +151,10 @@ func (j *judging) take() {
 }
 
 func (j *judging) finish(horizon int64) *result {
+	if !j.o.Since.IsZero() && j.before == nil { // everything was before it
+		tally := j.engine.Tally()
+		j.before = &tally
+	}
 	if horizon != known {
 		j.engine.Finish(time.UnixMicro(horizon).UTC())
 	}

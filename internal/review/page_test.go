@@ -99,7 +99,7 @@ func TestTheMissingLinkIsDrawn(t *testing.T) {
 	if err := review.WriteReport(&b, review.ReportOf([]detect.Finding{f}, detect.Tally{})); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`class="missing"><line class="edge"`, "missing: is assigned to", "Nobody gave it to him.", "Nothing explains it", "2 Mar 09:00, by the system", "e1 at c1"} {
+	for _, want := range []string{`class="missing"><title>missing: task T1 is assigned to employee e1</title><line class="edge"`, "missing: is assigned to", "Nobody gave it to him.", "Nothing explains it", "2 Mar 09:00, by the system", "e1 at c1"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}

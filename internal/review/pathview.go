@@ -30,6 +30,7 @@ type pathNode struct {
 type pathEdge struct {
 	X1, X2, Y, Mid float64
 	Label, Detail  string
+	Tip            string // the link in full
 	Missing        bool
 	Broken         bool // it was there, but no longer held
 }
@@ -42,9 +43,9 @@ type pathNote struct {
 
 // The size of the drawing, in units of its view box.
 const (
-	nodeWidth  = 180.0
+	nodeWidth  = 165.0
 	nodeHeight = 54.0
-	nodeGap    = 195.0
+	nodeGap    = 215.0
 	nodeTop    = 6.0
 	edgeStep   = 46.0
 )
@@ -69,7 +70,7 @@ func newPathView(best *detect.Best, titles map[string]string) *pathView {
 		x := 4 + float64(i)*(nodeWidth+nodeGap)
 		place[name] = x
 		kind, id, _ := strings.Cut(name, " ")
-		v.Nodes = append(v.Nodes, pathNode{X: x, Y: nodeTop, W: nodeWidth, Kind: kind, Name: shortened(id, 24), Class: nodeClass(kind)})
+		v.Nodes = append(v.Nodes, pathNode{X: x, Y: nodeTop, W: nodeWidth, Kind: kind, Name: shortened(id, 18), Class: nodeClass(kind)})
 	}
 	rows := map[[2]string]int{}
 	notes := map[string]int{}
@@ -93,7 +94,10 @@ func newPathView(best *detect.Best, titles map[string]string) *pathView {
 		}
 		y := nodeTop + nodeHeight/2 + edgeStep*float64(rows[pair])
 		rows[pair]++
-		e := pathEdge{X1: from + nodeWidth, X2: to, Y: y, Mid: (from + nodeWidth + to) / 2, Label: shortened(s.Relation, 34), Detail: shortened(strings.TrimPrefix(detailOf(s), ", "), 40), Missing: s.Missing, Broken: broken[s.From]}
+		e := pathEdge{X1: from + nodeWidth, X2: to, Y: y, Mid: (from + nodeWidth + to) / 2, Label: shortened(s.Relation, 31), Detail: shortened(strings.TrimPrefix(detailOf(s), ", "), 34), Tip: stepText(s), Missing: s.Missing, Broken: broken[s.From]}
+		if s.Missing {
+			e.Label = "missing: " + shortened(s.Relation, 21)
+		}
 		if rows[pair] > 1 { // from box to box below the first, along their lower edges
 			e.X1, e.X2 = from+nodeWidth/2, to+nodeWidth/2
 			e.Y = nodeTop + nodeHeight + edgeStep*float64(rows[pair]-1)

@@ -212,6 +212,9 @@ func TestSinceAndUntilBoundWhatIsReported(t *testing.T) {
 			t.Errorf("raised at %v", f.RaisedAt)
 		}
 	}
+	if r := must(t, run(t, shop(), func(o *review.Options) { o.Since = day(1).AddDate(1, 0, 0) })); r.Lookups != 0 || len(r.Findings) != 0 {
+		t.Errorf("since after the end: %d look-ups, %d findings", r.Lookups, len(r.Findings))
+	}
 	// What comes after until is as if it weren't there.
 	cut := shop()
 	rows := strings.SplitAfter(cut["accesses.csv"], "\n")

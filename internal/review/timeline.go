@@ -194,7 +194,7 @@ func dots(lookups []*access.Lookup, sc scale) []dot {
 	var list []dot
 	for _, g := range order {
 		group := groups[g]
-		x := round2(lineLeft + (float64(g)+0.5)*step)
+		x := round2((sc.x(group[0].At) + sc.x(group[len(group)-1].At)) / 2)
 		if len(group) > dotStack {
 			list = append(list, dot{X: x, R: round2(min(11, 7.5+float64(len(group))/8)), Class: "many", Count: strconv.Itoa(len(group)), Tip: tipOfMany(group)})
 			continue
