@@ -30,6 +30,8 @@ func actTitle(name string) string {
 		return "Opened a task"
 	case actOpenRequest:
 		return "Read a request for a second person"
+	case "list_requests":
+		return "Read which requests wait"
 	case actOpenFindings:
 		return "Read the list of findings"
 	case actOpenSamples:
@@ -40,6 +42,24 @@ func actTitle(name string) string {
 		return "Asked who looked"
 	}
 	return words(name) // an act of another package, such as agree or lift_lock
+}
+
+// actTitleForHer is an act in the words of the page that a customer reads about
+// herself.
+func actTitleForHer(name string) string {
+	switch name {
+	case actWhoLooked:
+		return "Checked who looked at your data"
+	case actOpenFinding:
+		return "Reviewed look-ups of your data"
+	case actOpenRequest:
+		return "Was asked whether a colleague may look"
+	case "agree":
+		return "Agreed that a colleague may look"
+	case "decline":
+		return "Declined that a colleague may look"
+	}
+	return actTitle(name)
 }
 
 // recorded is the line that tells a reader as what his act is in the ledger.

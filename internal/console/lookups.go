@@ -102,7 +102,10 @@ func (v *visit) mine() error {
 		Title: "Nobody has looked at your data.", Text: "As soon as somebody does, it is listed here, with the reason.",
 	}}
 	seen := map[string]bool{}
-	for _, r := range data.Rows {
+	for i, r := range data.Rows {
+		if rows[i].Act != "" {
+			data.Rows[i].What = actTitleForHer(rows[i].Act)
+		}
 		if r.Saw {
 			data.Saw++
 			seen[r.Pseudonym] = true

@@ -38,10 +38,13 @@ type lane struct {
 	Dots  []dot
 }
 
+// dot is one look-up, or several that are too close to be told apart.
 type dot struct {
-	X     int
-	Class string // of its outcome
-	Title string
+	X      int
+	Radius int
+	Class  string // of its outcome; of several, the first that wasn't shown
+	Title  string
+	Count  int
 }
 
 type tick struct {
@@ -88,9 +91,7 @@ func (v *visit) timeline(f detect.Finding, rows []investigate.Indexed) *timeline
 			t.Lanes = append(t.Lanes, lane{Name: name, Y: y, TextY: y + 4, Left: laneLeft, Right: lineWidth - 20})
 			at = len(t.Lanes) - 1
 		}
-		t.Lanes[at].Dots = append(t.Lanes[at].Dots, dot{
-			X: place(r.Lookup.At), Class: outcomeClass(r.Lookup.Outcome), Title: v.dotTitle(r),
-		})
+		t.Lanes[at].add(dot{X: place(r.Lookup.At), Class: outcomeClass(r.Lookup.Outcome), Title: v.dotTitle(r), Count: 1, Radius: 6})
 	}
 	if len(t.Lanes) > maxLanes {
 		t.Hidden, t.Lanes = len(t.Lanes)-maxLanes, t.Lanes[:maxLanes]
@@ -98,6 +99,27 @@ func (v *visit) timeline(f detect.Finding, rows []investigate.Indexed) *timeline
 	t.Height = laneTop + len(t.Lanes)*laneHeight + 10
 	t.Ticks = v.ticks(from, until, place, t.Height)
 	return t
+}
+
+// add draws a look-up, in order of time, into the dot before it where the two
+// would overlap.
+func (l *lane) add(d dot) {
+	const apart, most, titles = 13, 11, 6
+	if len(l.Dots) == 0 || d.X-l.Dots[len(l.Dots)-1].X >= apart {
+		l.Dots = append(l.Dots, d)
+		return
+	}
+	last := &l.Dots[len(l.Dots)-1]
+	last.Count++
+	last.Radius = min(6+last.Count, most)
+	if last.Class == "good" {
+		last.Class = d.Class
+	}
+	if last.Count <= titles {
+		last.Title += "\n" + d.Title
+	} else if last.Count == titles+1 {
+		last.Title += "\n…"
+	}
 }
 
 // dotTitle is what a look-up's dot tells to whoever points at it.
