@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -13,7 +14,7 @@ import (
 // when ctx ends while waiting, the record may come to light later; its position
 // is never given to another one.
 func (l *Ledger) Append(ctx context.Context, e Entry) (Receipt, error) {
-	if err := l.ready(ctx); err != nil {
+	if err := errors.Join(l.ready(ctx), e.check()); err != nil {
 		return Receipt{}, err
 	}
 	var s [2]*sealer
@@ -27,9 +28,7 @@ func (l *Ledger) Append(ctx context.Context, e Entry) (Receipt, error) {
 		}
 	}
 	p := spent.Get().(*prepared)
-	if err := l.prepare(p, &e, s[0], s[1]); err != nil {
-		return Receipt{}, err
-	}
+	l.prepare(p, &e, s[0], s[1])
 	g, err := l.submit(ctx, p)
 	if err != nil {
 		return Receipt{}, fmt.Errorf("ledger: append: %w", err)
@@ -79,6 +78,9 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) ([]Receipt, err
 func (l *Ledger) prepareAll(ctx context.Context, entries []Entry) ([]*prepared, error) {
 	persons := make([]string, 0, 2*len(entries))
 	for i := range entries {
+		if err := entries[i].check(); err != nil {
+			return nil, err
+		}
 		for _, p := range [...]string{entries[i].Customer.Person, entries[i].Employee.Person} {
 			if p != "" {
 				persons = append(persons, p)
@@ -93,9 +95,7 @@ func (l *Ledger) prepareAll(ctx context.Context, entries []Entry) ([]*prepared, 
 	for i := range entries {
 		e := &entries[i]
 		chunk[i] = new(prepared)
-		if err := l.prepare(chunk[i], e, sealers[e.Customer.Person], sealers[e.Employee.Person]); err != nil {
-			return nil, err
-		}
+		l.prepare(chunk[i], e, sealers[e.Customer.Person], sealers[e.Employee.Person])
 	}
 	return chunk, nil
 }
@@ -113,10 +113,7 @@ func (l *Ledger) ready(ctx context.Context) error {
 // prepare does all that needs no position: it runs in the caller's goroutine,
 // outside of any lock. The sealer of an absent part is nil. It overwrites p,
 // apart from its room.
-func (l *Ledger) prepare(p *prepared, e *Entry, customer, employee *sealer) error {
-	if err := e.check(); err != nil {
-		return err
-	}
+func (l *Ledger) prepare(p *prepared, e *Entry, customer, employee *sealer) {
 	*p = prepared{keys: [2]*sealer{customer, employee}, given: !e.At.IsZero(), at: micros(e.At),
 		buffer: slices.Grow(p.buffer[:0], 2*sealedMin+len(e.Customer.Plain)+len(e.Employee.Plain))}
 	var commitments [2]*Hash
@@ -132,7 +129,6 @@ func (l *Ledger) prepare(p *prepared, e *Entry, customer, employee *sealer) erro
 	f := Frame{Given: p.given, Node: l.self.node, Kind: e.Kind, Outcome: e.Outcome, Of: e.Of}
 	b := make([]byte, 1, 1+leafFixed+5+len(f.Node)+len(f.Kind)+len(f.Outcome)+3*len(Hash{}))
 	p.prefixed = appendLeaf(b, f, digest(p.sealed), commitments)
-	return nil
 }
 
 // check says whether the entry can be recorded.

@@ -160,12 +160,40 @@ func meet(b *testing.B, l *ledger.Ledger) {
 	}
 }
 
-// The people of the benchmarks.
-var customers, employees = people("customer:c", 5000), people("employee:e", 80)
-
-func people(prefix string, n int) (out []string) {
-	for i := range n {
-		out = append(out, fmt.Sprint(prefix, i))
+// BenchmarkOpen measures a restart with a million records.
+//
+//	go test -run '^$' -bench Open -benchtime 1x ./internal/ledger
+func BenchmarkOpen(b *testing.B) {
+	const records = 1_000_000
+	k := newTable()
+	dir := create(b, options(k))
+	l, err := ledger.Open(dir, options(k))
+	if err != nil {
+		b.Fatal(err)
 	}
-	return out
+	meet(b, l)
+	entries := make([]ledger.Entry, 10_000)
+	plain := bytes.Repeat([]byte("x"), 200)
+	for l.Size() < records {
+		for i := range entries {
+			entries[i] = ledger.Entry{Kind: ledger.KindObserved, Outcome: "shown",
+				Customer: ledger.Part{Person: customers[i%len(customers)], Plain: plain},
+				Employee: ledger.Part{Person: employees[i%len(employees)], Plain: plain}}
+		}
+		if _, err := l.AppendAll(b.Context(), entries); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if l, err = ledger.Open(dir, options(k)); err != nil {
+			b.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(records/b.Elapsed().Seconds()*float64(b.N), "records/s")
 }

@@ -82,6 +82,11 @@ func (x *Faults) Arm(at int, how string) {
 	x.armed, x.at, x.how, x.n, x.dead, x.Hit = true, at, how, 0, false, ""
 }
 
+// Break makes every operation from now on go wrong.
+func (x *Faults) Break(how string) {
+	x.Arm(-1, how)
+}
+
 // Disarm mends the disk. It returns how many operations were counted.
 func (x *Faults) Disarm() int {
 	x.mu.Lock()
@@ -108,7 +113,7 @@ func (x *Faults) next(what string) string {
 	}
 	n := x.n
 	x.n++
-	if n != x.at {
+	if n != x.at && x.at >= 0 {
 		return ""
 	}
 	x.Hit = what

@@ -257,3 +257,13 @@ func TestALedgerIsNeverMadeInSilenceNorOwnedTwice(t *testing.T) {
 		t.Errorf("a ledger without its journal: %v", err)
 	}
 }
+
+// The people of the tests.
+var customers, employees = people("customer:c", 5000), people("employee:e", 80)
+
+func people(prefix string, n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprint(prefix, i))
+	}
+	return out
+}
