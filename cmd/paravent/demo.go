@@ -247,7 +247,10 @@ func (d *demonstration) welcome() {
 	for _, a := range d.phone {
 		fmt.Fprintf(d.out, "  %-16s %-8s %s   %s\n", a.title, a.login, a.password, a.does)
 	}
+	said := d.shop.Says(d.shop.Cast().Customer, realClock())
 	fmt.Fprintf(d.out, `
+The agent has a call in progress. The caller says: order %s, postcode %s.
+
 Everything lies in %s.
 Next, in another terminal:
 
@@ -255,5 +258,5 @@ Next, in another terminal:
   go run ./cmd/paravent policy explain --server %s --employee %s --task %s
 
 Ctrl-C ends the demo.
-`, d.dir, d.system.url(), d.phone[0].login, d.system.url(), d.phone[0].login, d.exampleTask())
+`, said["order"], said["postcode"], d.dir, d.system.url(), d.phone[0].login, d.system.url(), d.phone[0].login, d.exampleTask())
 }

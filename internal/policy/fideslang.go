@@ -1,21 +1,8 @@
 package policy
 
-import (
-	_ "embed" // the taxonomy's keys
-	"strings"
-	"sync"
-)
+import "regexp"
 
-//go:embed fideslang.txt
-var fideslangText string
-
-// fideslang returns the keys of the data categories of the fideslang taxonomy.
-var fideslang = sync.OnceValue(func() []string {
-	var out []string
-	for line := range strings.Lines(fideslangText) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			out = append(out, line)
-		}
-	}
-	return out
-})
+// fideslangKey is the form of a data category's key in the fideslang taxonomy
+// (https://ethyca.github.io/fideslang/): words with dots between, below user
+// or system. The taxonomy grows, so which keys exist is not checked here.
+var fideslangKey = regexp.MustCompile(`^(user|system)(\.[a-z][a-z0-9_]*)*$`)

@@ -43,7 +43,7 @@ var mistakes = []struct {
 	{"a grant for a month", "yaml", "    grant: 30m", "§    grant: 720h", `720h is not between 1m and 24h`},
 	{"unknown role", "yaml", "    who: [legal]", "§    who: [leagl]", `purpose legal_hold, who: unknown word "leagl" (did you mean "legal"?)`},
 	{"unknown sensitive goods", "yaml", "    sensitive: [pharmacy, lingerie,", "§    sensitive: [farmacy, lingerie,", `unknown word "farmacy" (did you mean "pharmacy"?)`},
-	{"unknown fideslang key", "yaml", "[user.behavior.purchase_history]", "§[user.behaviour.purchase_history]", `is not a data category of fideslang (did you mean "user.behavior.purchase_history"?)`},
+	{"no fideslang key", "yaml", "[user.behavior.purchase_history]", "§[purchase history]", `is not a data category of fideslang (such as user.contact.email)`},
 	{"a path to an unmapped table", "yaml", "      payments:\n        customer: order_id -> orders.id", "      payments:\n§        customer: order_id -> order.id", `the path leads to table "order", which isn't mapped (did you mean "orders"?)`},
 	{"a path without a column", "yaml", "      payments:\n        customer: order_id -> orders.id", "      payments:\n§        customer: order_id -> orders", "expected `column -> table.column`"},
 	{"a path in a circle", "yaml", "        customer: customer_id", "§        customer: id -> payments.order_id", `the path goes in a circle`},

@@ -70,8 +70,8 @@ func (p *Policy) parseCategories(r *reader, n *yaml.Node) {
 			{"title", true, func(n *yaml.Node) { c.Title, _ = r.text(n, what+", title") }},
 			{"fideslang", true, func(n *yaml.Node) {
 				for _, item := range r.texts(n, what+", fideslang") {
-					if !slices.Contains(fideslang(), item.Value) {
-						r.wrong(item, DidYouMean(item.Value, fideslang()), "%s: %q is not a data category of fideslang", what, item.Value)
+					if !fideslangKey.MatchString(item.Value) {
+						r.wrong(item, "such as user.contact.email", "%s: %q is not a data category of fideslang", what, item.Value)
 						continue
 					}
 					c.Fideslang = append(c.Fideslang, item.Value)
