@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"paravent/internal/access"
@@ -213,14 +215,28 @@ func TestAPanicAnswersWithoutWhatItPanickedAbout(t *testing.T) {
 	silent(t, "the log", h.log.String())
 }
 
-func BenchmarkLookup(b *testing.B) { // one look-up over HTTP, with both records synced
-	h := newHouse(b)
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if r := h.do(b, "e1", "POST", "/v1/lookups", `{"task":"mine"}`); r.status != 200 {
-				b.Errorf("%d %s", r.status, r.body)
+// BenchmarkLookup is a whole look-up over HTTP: token, facts, decision, intent
+// synced, source read, outcome synced, answer.
+func BenchmarkLookup(b *testing.B) {
+	for _, askers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("%d askers", askers), func(b *testing.B) {
+			h := newHouse(b)
+			h.server.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = askers
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for range askers {
+				wg.Go(func() {
+					for left.Add(-1) >= 0 {
+						if r := h.do(b, "e1", "POST", "/v1/lookups", `{"task":"mine"}`); r.status != 200 {
+							b.Errorf("%d %s", r.status, r.body)
+						}
+					}
+				})
 			}
-		}
-	})
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "look-ups/s")
+		})
+	}
 }

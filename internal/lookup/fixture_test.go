@@ -17,6 +17,7 @@ import (
 	"paravent/internal/lookup"
 	"paravent/internal/policy"
 	"paravent/internal/source"
+	"paravent/internal/task"
 	"paravent/internal/testenv"
 )
 
@@ -145,43 +146,57 @@ func (s *shop) Find(_ context.Context, said map[string]string) (source.Found, er
 	return source.Found{}, nil
 }
 
-// broken makes one of the facts fail.
+// broken makes one of the facts fail. With memo it asks for each fact once:
+// for tests that ask very often while nothing changes.
 type broken struct {
 	lookup.People
 	lookup.Qualifications
 	lookup.Tasks
 	lookup.Approvals
 	what string
+	memo map[string]any
 }
 
 var errBroken = errors.New("broken on purpose")
 
-func (b *broken) Qualification(ctx context.Context, e access.EmployeeID, at time.Time) (policy.Qualification, error) {
-	if b.what == "qualification" {
-		return policy.Qualification{}, errBroken
+// fact returns a fact, unless it is the one that is broken.
+func fact[T any](b *broken, what, key string, find func() (T, error)) (T, error) {
+	var none T
+	if b.what == what {
+		return none, errBroken
 	}
-	return b.Qualifications.Qualification(ctx, e, at)
+	key = what + " " + key
+	if known, ok := b.memo[key]; ok {
+		return known.(T), nil
+	}
+	v, err := find()
+	if err == nil && b.memo != nil && len(b.memo) < 100 {
+		b.memo[key] = v
+	}
+	return v, err
+}
+
+func (b *broken) Standing(ctx context.Context, e access.Employee, id access.TaskID) (task.Standing, error) {
+	if b.memo != nil && strings.HasPrefix(string(id), "invented") {
+		return task.Standing{}, nil
+	}
+	return fact(b, "task", string(e.ID)+" "+string(id), func() (task.Standing, error) { return b.Tasks.Standing(ctx, e, id) })
+}
+
+func (b *broken) Qualification(ctx context.Context, e access.EmployeeID, at time.Time) (policy.Qualification, error) {
+	return fact(b, "qualification", string(e), func() (policy.Qualification, error) { return b.Qualifications.Qualification(ctx, e, at) })
 }
 
 func (b *broken) Customer(ctx context.Context, id access.CustomerID) (access.Customer, error) {
-	if b.what == "customer" {
-		return access.Customer{}, errBroken
-	}
-	return b.People.Customer(ctx, id)
+	return fact(b, "customer", string(id), func() (access.Customer, error) { return b.People.Customer(ctx, id) })
 }
 
 func (b *broken) Relations(ctx context.Context, e access.EmployeeID, c access.CustomerID) ([]access.RelationKind, error) {
-	if b.what == "relations" {
-		return nil, errBroken
-	}
-	return b.People.Relations(ctx, e, c)
+	return fact(b, "relations", string(e)+" "+string(c), func() ([]access.RelationKind, error) { return b.People.Relations(ctx, e, c) })
 }
 
 func (b *broken) Approved(ctx context.Context, e access.EmployeeID, t access.TaskID, c access.CustomerID, at time.Time) (access.EmployeeID, error) {
-	if b.what == "approvals" {
-		return "", errBroken
-	}
-	return b.Approvals.Approved(ctx, e, t, c, at)
+	return fact(b, "approvals", string(e)+" "+string(t), func() (access.EmployeeID, error) { return b.Approvals.Approved(ctx, e, t, c, at) })
 }
 
 // stage is a shop with its people, and the service under test.
@@ -215,7 +230,7 @@ func newStage(t *testing.T) *stage {
 		People: s.Store, Qualifications: s.Qualify, Tasks: s.Tasks, Approvals: investigate.NewBook(s.Store, p),
 	}
 	s.service, err = lookup.New(lookup.Config{
-		Policy: p, Tasks: s.Tasks, Qualifications: s.faults, People: s.faults, Approvals: s.faults,
+		Policy: p, Tasks: s.faults, Qualifications: s.faults, People: s.faults, Approvals: s.faults,
 		Source: s.shop, Journal: s.journal, Tries: s.Store.Tries(), Clock: s.Clock.Now,
 		PseudonymKey: bytes.Repeat([]byte{7}, 32), Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

@@ -46,7 +46,7 @@ type Subject struct {
 // Conduct is the employee part of a record, as JSON: what he did, with what,
 // and what he said. It outlives the erasure of the customer; she is named in
 // it only where there is no customer part: where the id is nothing but his
-// claim (record.go says when).
+// claim (asking.partOf says when).
 type Conduct struct {
 	ID         access.LookupID   `json:"id"`
 	Employee   access.EmployeeID `json:"employee"`
