@@ -12,7 +12,8 @@ import (
 // no signed head ever exists twice with different content (G4).
 type pending struct {
 	*built
-	begun byte
+	begun byte // why the next segment is begun
+	own   bool // it holds the ledger's own leaf only: nobody was answered
 }
 
 // fail stops the ledger after a failed write. The file is never written again:
@@ -24,7 +25,7 @@ func (l *Ledger) fail(begun byte, b *built, cause error) {
 		}
 		l.file = nil
 	}
-	l.failed = &pending{built: b, begun: begun}
+	l.failed = &pending{built: b, begun: begun, own: begun == begunOpened}
 	l.buffer = nil // the pending batch's now
 	reason := "the disk refused a write"
 	if errors.Is(cause, syscall.ENOSPC) || errors.Is(cause, syscall.EDQUOT) {
@@ -67,18 +68,17 @@ func (l *Ledger) resume() error {
 		if err := l.begin(l.failed.begun, l.failed.built); err != nil {
 			return err
 		}
-		first, count, begun := l.failed.before.size, l.failed.count, l.failed.begun
-		l.failed = nil
-		detail := fmt.Sprintf("resumed unanswered=%d+%d", first, count)
-		if begun == begunOpened {
-			detail = "resumed" // that batch held the ledger's own leaf only
+		detail := "resumed"
+		if !l.failed.own {
+			detail = fmt.Sprintf("resumed unanswered=%d+%d", l.failed.before.size, l.failed.count)
 		}
+		l.failed = nil
 		b := l.build([]*prepared{l.own(KindStart, detail)})
 		if err := l.write(b); err != nil {
 			if err2 := l.file.Close(); err2 != nil {
 				err = errors.Join(err, err2)
 			}
-			l.file, l.buffer, l.failed = nil, nil, &pending{built: b, begun: begunOpened}
+			l.file, l.buffer, l.failed = nil, nil, &pending{built: b, begun: begunFailed, own: true}
 			return err
 		}
 	}
