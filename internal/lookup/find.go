@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -131,7 +132,8 @@ func (s *Service) taskFor(ctx context.Context, t try, customer access.CustomerID
 		if known {
 			task.OpenedBy = access.BySystem // the telephone system knew her, not only he
 		}
-		if (known || call.Customer == "") && (before.Task == nil || before.Task.Customer == customer && before.Task.Purpose == t.purpose) {
+		fits := plausible(string(task.ID)) && (known || call.Customer == "")
+		if fits && (before.Task == nil || before.Task.Customer == customer && before.Task.Purpose == t.purpose) {
 			return task, nil
 		}
 	case access.NotFound:
@@ -150,8 +152,12 @@ func (s *Service) openTask(ctx context.Context, t try, task access.Task) error {
 		by = access.BySystem // the telephone system gave him the call
 	}
 	err := s.Tasks.Open(ctx, task, access.Assignment{Task: task.ID, Employee: t.employee.ID, Since: t.at, By: by})
-	if access.CodeOf(err) == access.Conflict {
-		return nil
+	if access.CodeOf(err) != access.Conflict {
+		return err
+	}
+	before, err := s.Tasks.Standing(ctx, t.employee, task.ID)
+	if err == nil && (before.Task == nil || before.Task.Customer != task.Customer) {
+		err = errors.New("another task took its id meanwhile")
 	}
 	return err
 }
