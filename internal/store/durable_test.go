@@ -130,3 +130,19 @@ func TestReadersDontWaitForAWriter(t *testing.T) {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }
+
+// A caller who has gone away gets nothing changed, even where all was written
+// but the commit.
+func TestAChangeWhoseCallerIsGoneIsNotCommitted(t *testing.T) {
+	s := testenv.Store(t, testenv.NewClock(testenv.Start).Now)
+	save(t, s, customerNamed("c1", "before"))
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := s.During(ctx, "UPDATE customers SET surname = 'after'", cancel); err == nil {
+		t.Error("no error")
+	}
+	save(t, s, customerNamed("c2", "x")) // and the next change isn't in its way
+	c, err := s.Customer(t.Context(), "c1")
+	if err != nil || c.Surname != "before" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}

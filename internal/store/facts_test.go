@@ -123,6 +123,10 @@ func reopened(t *testing.T, s *store.Store) {
 	if !isOpen(t, s, "t1", at.Add(2*time.Hour)) {
 		t.Error("opening it later didn't open it")
 	}
+	save(t, s, opened("t3", at), &access.TaskClosed{Task: "t3", At: at.Add(time.Hour)}, opened("t3", at.Add(2*time.Hour)))
+	if !isOpen(t, s, "t3", at.Add(3*time.Hour)) {
+		t.Error("opened, closed and opened again in one go, it isn't open")
+	}
 	save(t, s, opened("t2", at), &access.TaskClosed{Task: "t2", At: at.Add(time.Hour)}, opened("t2", at.Add(2*time.Hour)),
 		&access.TaskClosed{Task: "t2", At: at.Add(3 * time.Hour)})
 	if isOpen(t, s, "t2", at.Add(4*time.Hour)) || !isOpen(t, s, "t2", at.Add(150*time.Minute)) {
