@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -114,8 +115,10 @@ func (l *Ledger) ready(ctx context.Context) error {
 // outside of any lock. The sealer of an absent part is nil. It overwrites p,
 // apart from its room.
 func (l *Ledger) prepare(p *prepared, e *Entry, customer, employee *sealer) {
-	*p = prepared{keys: [2]*sealer{customer, employee}, given: !e.At.IsZero(), at: micros(e.At),
+	*p = prepared{keys: [2]*sealer{customer, employee}, given: !e.At.IsZero(), at: micros(e.At), bench: p.bench,
 		buffer: slices.Grow(p.buffer[:0], 2*sealedMin+len(e.Customer.Plain)+len(e.Employee.Plain))}
+	rand.Read(p.bench.salts[0][:])
+	rand.Read(p.bench.salts[1][:])
 	var commitments [2]*Hash
 	for i, part := range [...]*Part{&e.Customer, &e.Employee} {
 		s := p.keys[i]
@@ -123,7 +126,7 @@ func (l *Ledger) prepare(p *prepared, e *Entry, customer, employee *sealer) {
 			continue
 		}
 		from := len(p.buffer)
-		p.buffer = s.seal(p.buffer, byte(i), part.Plain, &p.commit[i], &p.scratch)
+		p.buffer = s.seal(p.buffer, byte(i), part.Plain, &p.commit[i], &p.bench)
 		p.sealed[i], commitments[i] = p.buffer[from:], &p.commit[i]
 	}
 	f := Frame{Given: p.given, Node: l.self.node, Kind: e.Kind, Outcome: e.Outcome, Of: e.Of}

@@ -23,7 +23,7 @@ type prepared struct {
 	keys     [2]*sealer // of the sealed parts; nil where absent
 	buffer   []byte     // holds the sealed parts
 	commit   [2]Hash
-	scratch  [64]byte
+	bench    workbench
 	given    bool   // at was given with the entry
 	at       int64  // microseconds; set by build unless given
 	position uint64 // set by build

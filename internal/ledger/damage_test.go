@@ -302,10 +302,10 @@ func TestAClockSetBackIsALeafAndTimesNeverRunBackwardsUnmarked(t *testing.T) {
 }
 
 func TestACommitmentIsTheHMACOfThePlaintextUnderTheSalt(t *testing.T) {
-	salt := bytes.Repeat([]byte{9}, 32)
+	salt := [32]byte(bytes.Repeat([]byte{9}, 32))
 	for _, n := range []int{0, 1, 63, 64, 1023, 1024, 1025, 5000} {
 		plain := bytes.Repeat([]byte{byte(n)}, n)
-		m := hmac.New(sha256.New, salt)
+		m := hmac.New(sha256.New, salt[:])
 		m.Write(plain)
 		if got := ledger.Commit(salt, plain); !hmac.Equal(got[:], m.Sum(nil)) {
 			t.Errorf("%d bytes: it differs", n)

@@ -4,11 +4,11 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -72,30 +72,32 @@ func (s *sealer) detail() []byte {
 	return append(append(make([]byte, 0, keyIDSize+len(s.check)), s.id[:]...), s.check[:]...)
 }
 
-// onStack is the longest plaintext whose commitment needs no allocation.
-const onStack = 1024
+// A workbench is room that sealing uses again and again.
+type workbench struct {
+	salts [2][saltSize]byte
+	bound [64]byte
+	block []byte
+}
 
 // commit returns HMAC-SHA256(salt, plain): what the tree holds of a part. The
-// salt is 32 bytes. For short plaintexts the two hashes of RFC 2104 are computed
-// in place, at half the cost of crypto/hmac with a new key each time.
-func commit(salt, plain []byte) (h Hash) {
-	if len(plain) > onStack || len(salt) > sha256.BlockSize {
-		m := hmac.New(sha256.New, salt)
-		m.Write(plain)
-		m.Sum(h[:0])
-		return h
-	}
-	var inner [sha256.BlockSize + onStack]byte
+// salt is 32 bytes. The two hashes of RFC 2104 are computed in place, at half the
+// cost of crypto/hmac, which allocates for each new key.
+func (w *workbench) commit(salt *[saltSize]byte, plain []byte) Hash {
+	const rest = sha256.BlockSize - saltSize // of the key's block, zeros
+	b := slices.Grow(w.block[:0], sha256.BlockSize+len(plain))
 	var outer [sha256.BlockSize + sha256.Size]byte
-	copy(inner[:], salt)
-	copy(outer[:], salt)
-	for i := range sha256.BlockSize {
-		inner[i] ^= 0x36
-		outer[i] ^= 0x5c
+	for i, x := range salt {
+		b = append(b, x^0x36)
+		outer[i] = x ^ 0x5c
 	}
-	n := copy(inner[sha256.BlockSize:], plain)
-	first := sha256.Sum256(inner[:sha256.BlockSize+n])
-	copy(outer[sha256.BlockSize:], first[:])
+	for i := range rest {
+		b = append(b, 0x36)
+		outer[saltSize+i] = 0x5c
+	}
+	b = append(b, plain...)
+	inner := sha256.Sum256(b)
+	copy(outer[sha256.BlockSize:], inner[:])
+	w.block = b[:0]
 	return sha256.Sum256(outer[:])
 }
 
@@ -127,21 +129,19 @@ func bound(b []byte, part byte, commitment Hash) []byte {
 	return append(b, commitment[:]...)
 }
 
-// seal appends to b the sealed form of plain: key id, then AES-256-GCM of a new
-// random salt and plain. The nonce is the commitment's first 12 bytes: the
-// output of a PRF under a salt that is random each time, so it's as unlikely to
-// repeat as a random one and needs no room. The commitment is put into c; scratch
-// is room for what the part is bound to.
-func (s *sealer) seal(b []byte, part byte, plain []byte, c *Hash, scratch *[64]byte) []byte {
+// seal appends to b the sealed form of plain: key id, then AES-256-GCM of the
+// salt of that part on the workbench, which is random and used once, and plain.
+// The nonce is the commitment's first 12 bytes: the output of a PRF under a salt
+// that is random each time, so it's as unlikely to repeat as a random one and
+// needs no room. The commitment is put into c.
+func (s *sealer) seal(b []byte, part byte, plain []byte, c *Hash, w *workbench) []byte {
+	salt := &w.salts[part]
+	*c = w.commit(salt, plain)
 	b = append(b, s.id[:]...)
 	at := len(b)
-	b = append(append(b, zeroSalt[:]...), plain...)
-	rand.Read(b[at : at+saltSize])
-	*c = commit(b[at:at+saltSize], plain)
-	return s.aead.Seal(b[:at], c[:nonceSize], b[at:], bound(scratch[:0], part, *c))
+	b = append(append(b, salt[:]...), plain...)
+	return s.aead.Seal(b[:at], c[:nonceSize], b[at:], bound(w.bound[:0], part, *c))
 }
-
-var zeroSalt [saltSize]byte
 
 // open is the inverse of seal. It fails unless the sealed part was made by this
 // key, for this part, of a plaintext that has this commitment.
@@ -149,13 +149,13 @@ func (s *sealer) open(sealed []byte, part byte, commitment Hash) (salt, plain []
 	if len(sealed) < sealedMin || KeyID(sealed[:keyIDSize]) != s.id {
 		return nil, nil, errSealed
 	}
-	var scratch [64]byte
-	both, err := s.aead.Open(nil, commitment[:nonceSize], sealed[keyIDSize:], bound(scratch[:0], part, commitment))
+	var w workbench
+	both, err := s.aead.Open(nil, commitment[:nonceSize], sealed[keyIDSize:], bound(w.bound[:0], part, commitment))
 	if err != nil {
 		return nil, nil, errNotOpening
 	}
 	salt, plain = both[:saltSize:saltSize], both[saltSize:]
-	if commit(salt, plain) != commitment {
+	if w.commit((*[saltSize]byte)(salt), plain) != commitment {
 		return nil, nil, errCommitment
 	}
 	return salt, plain, nil
