@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"testing"
 
@@ -24,12 +23,6 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
-}
-
-// command runs one command line inside this process.
-func command(t *testing.T, s streams, args ...string) int {
-	t.Helper()
-	return run(context.Background(), args, s)
 }
 
 // long reports whether the long tests are asked for.
