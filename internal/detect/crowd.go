@@ -42,14 +42,14 @@ func (e *Engine) crowd(c, n int32, at int64) {
 func (e *Engine) crowdOf(c int32, r *record, at int64) {
 	who := e.scratch[:0]
 	var looks []look
-	explained := 0
+	explained, n := 0, 0.0
 	for i := range r.Recent {
 		w := &r.Recent[i]
 		var visitLooks []look
 		if w.Visit >= 0 {
 			v := &e.st.Visits[w.Visit]
 			j := e.grade(v, at)
-			w.Open = j.Open
+			w.Open, w.Worth = j.Open, j.worth()
 			visitLooks = v.Looks
 		} else if k, ok := e.pairs[pairOf(w.E, c)]; ok && w.Open >= openVisit {
 			h := &e.st.Pairs[k]
@@ -68,17 +68,18 @@ func (e *Engine) crowdOf(c int32, r *record, at int64) {
 		}
 		if !slices.Contains(who, w.E) {
 			who = append(who, w.E)
+			n += w.Worth
 		}
 		looks = append(looks, visitLooks...)
 	}
 	e.scratch = who[:0]
-	if len(who) < crowdLeast {
+	if n < crowdLeast {
 		return
 	}
-	e.propose(candidate{kind: KindCrowd, employees: slices.Clone(who), customers: []int32{c}, looks: looks, reasons: e.crowdReasons(c, r, len(who), explained, at)}, at)
+	e.propose(candidate{kind: KindCrowd, employees: slices.Clone(who), customers: []int32{c}, looks: looks, reasons: e.crowdReasons(c, r, len(who), n, explained, at)}, at)
 }
 
-func (e *Engine) crowdReasons(c int32, r *record, n, explained int, at int64) []Reason {
+func (e *Engine) crowdReasons(c int32, r *record, people int, n float64, explained int, at int64) []Reason {
 	var rs reasons
 	// What her own history and her own business let expect of unexplained
 	// viewers in one window.
@@ -87,7 +88,7 @@ func (e *Engine) crowdReasons(c int32, r *record, n, explained int, at int64) []
 	if past > 1 {
 		expected += r.Viewers / past
 	}
-	rs.add("crowd", weightCrowd*math.Log2(float64(n)/expected), fmt.Sprintf("%d employees looked at this customer within a week without a reason; %s would be usual for this customer.", n, about(expected)))
+	rs.add("crowd", weightCrowd*math.Log2(n/expected), fmt.Sprintf("%d employees looked at this customer within a week without a reason; %s would be usual for this customer.", people, about(expected)))
 	if e.facts.Notable(c) {
 		rs.add("notable", weightNotable, "The customer is in the public eye.")
 	}
@@ -106,15 +107,15 @@ func about(x float64) string {
 
 // seen notes how a visit was judged, for the crowd and for the customer's own
 // history.
-func (e *Engine) seen(c, n int32, seq int64, open float64) {
-	r := e.record(c)
+func (e *Engine) seen(n int32, v *visit, j *judged) {
+	r := e.record(v.C)
 	for i := len(r.Recent) - 1; i >= 0; i-- {
-		if w := &r.Recent[i]; w.Visit == n && w.Seq == seq {
-			w.Visit, w.Open = -1, open
+		if w := &r.Recent[i]; w.Visit == n && w.Seq == v.Seq {
+			w.Visit, w.Open, w.Worth = -1, j.Open, j.worth()
 			break
 		}
 	}
-	if open >= openVisit {
-		r.Viewers++
+	if j.Open >= openVisit {
+		r.Viewers += j.worth()
 	}
 }

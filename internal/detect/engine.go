@@ -22,6 +22,7 @@ type Engine struct {
 	st       state
 	open     map[uint64]int32 // pair → its open visit
 	pairs    map[uint64]int32 // pair → its history
+	raised   map[string]int   // key of an episode → place in st.Raised
 	findings []Finding        // raised since the last Take
 	samples  []Finding
 	scratch  []int32

@@ -42,7 +42,8 @@ func (e *Engine) judge(n int32, due int64) {
 	v := &e.st.Visits[n]
 	j := e.grade(v, due)
 	e.count(v, &j)
-	e.seen(v.C, n, v.Seq, j.Open)
+	e.seen(n, v, &j)
+	e.favoured(v.E, v.C, &j)
 	e.sample(v, &j, due)
 	en, cn := v.E, v.C
 	if j.question() {
@@ -71,7 +72,7 @@ func (e *Engine) grade(v *visit, now int64) judged {
 	}
 	j := judged{
 		First: v.First, Last: v.Last, JudgedAt: now, Open: 1 - g.Strength,
-		Template: g.Template, Strength: g.Strength, Task: g.Task, Own: g.Strength < 0.5 && g.OwnTask >= 0, Stale: g.Stale, Later: g.Later, Helper: g.Helper, NoCase: !g.Live && g.Strength < 0.3,
+		Template: g.Template, Strength: g.Strength, Task: g.Task, Own: g.Strength < 0.5 && g.OwnTask >= 0, Stale: g.Stale, Later: g.Later, Helper: g.Helper, NoCase: !g.Live,
 		Moved: v.Moved, Looks: v.Looks,
 	}
 	e.named(v, &j, now)
@@ -83,12 +84,14 @@ func (e *Engine) grade(v *visit, now int64) judged {
 		j.NewOrder = true
 	}
 	j.Home = v.Home
+	if j.Own || j.Helper >= 0 {
+		j.Outage = e.facts.ContactsExpected(v.First, now) < 0.3
+	}
 	if j.Own {
 		if g.Strength < 0.1 {
 			j.Task = g.OwnTask
 		}
 		_, channel := e.facts.Opened(g.OwnTask)
-		j.Outage = e.facts.ContactsExpected(v.First, now) < 0.3
 		j.Untraced = channel == "mail" || channel == "chat"
 		j.Seldom = e.person(v.E).seldomOpens(v.First)
 	}
@@ -194,6 +197,16 @@ var baseCategories = []access.Category{"identity", "contact"}
 // question reports whether a visit leaves a question that is worth remembering.
 func (j *judged) question() bool {
 	return j.Open >= 0.2 || j.BeyondOrders > 1
+}
+
+// worth is how much an open visit counts where visits are counted: half where
+// somebody else was working for the customer at that time, for then it may have
+// been help that left no trace.
+func (j *judged) worth() float64 {
+	if j.NoCase || j.Dormant >= dormantFrom {
+		return 1
+	}
+	return 0.5
 }
 
 // beyond returns how many categories were seen beyond the purpose.

@@ -22,7 +22,13 @@ func (e *Engine) keep(en, cn int32, j judged, now int64) {
 }
 
 // pair scores one employee at one customer.
+//
+// What belongs to a run or a crowd that a person has just been shown isn't
+// shown again pair by pair, unless the two know each other.
 func (e *Engine) pair(h *history, now int64) {
+	if !e.facts.Ties(h.E, h.C).Any() && e.partOfMore(h, now) {
+		return
+	}
 	rs := e.pairReasons(h)
 	e.propose(candidate{kind: KindPair, employees: []int32{h.E}, customers: []int32{h.C}, looks: looksOf(h.Visits), reasons: rs, telling: h.telling()}, now)
 }
@@ -45,3 +51,30 @@ func looksOf(visits []judged) []look {
 	}
 	return out
 }
+
+// partOfMore reports whether the latest visit of a pair is part of a crowd or a
+// run that was raised within a fortnight, or of a bulk export.
+func (e *Engine) partOfMore(h *history, now int64) bool {
+	since := now - 14*day
+	if r := e.lastRaised(string(KindCrowd) + "\x01" + string(e.facts.CustomerID(h.C))); r != nil && r.At >= since {
+		return true
+	}
+	j := &h.Visits[len(h.Visits)-1]
+	p := e.person(h.E)
+	if r := e.lastRaised(string(KindRun) + "\x00" + string(e.facts.EmployeeID(h.E))); r != nil && r.At >= since && len(h.Visits) == 1 {
+		return true
+	}
+	if !j.Exported {
+		return false
+	}
+	exports := 0
+	for i := len(p.Open) - 1; i >= 0 && p.Open[i].At >= j.First-day; i-- {
+		if p.Open[i].Export {
+			exports++
+		}
+	}
+	return exports >= bulk
+}
+
+// bulk is how many customers exported within a day are a list and not people.
+const bulk = 5

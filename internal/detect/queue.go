@@ -73,10 +73,8 @@ func keyOf(f *Finding) string {
 }
 
 func (e *Engine) lastRaised(key string) *raising {
-	for i := range e.st.Raised {
-		if e.st.Raised[i].Key == key {
-			return &e.st.Raised[i]
-		}
+	if i, ok := e.raised[key]; ok {
+		return &e.st.Raised[i]
 	}
 	return nil
 }
@@ -140,6 +138,7 @@ func (e *Engine) raise(f Finding, now int64) {
 	if last := e.lastRaised(key); last != nil {
 		*last = n
 	} else {
+		e.raised[key] = len(e.st.Raised)
 		e.st.Raised = append(e.st.Raised, n)
 	}
 	e.st.Today++
@@ -162,6 +161,7 @@ func (e *Engine) endDay(at int64, last bool) {
 	}
 	e.st.Day = at / day
 	e.st.Today = 0
+	e.helpers(at)
 	e.facts.Forget(timeOf(at - e.o.Window.Microseconds()))
 	e.forget(at - e.o.Window.Microseconds())
 	fresh := at - e.o.Fresh.Microseconds()
@@ -172,8 +172,32 @@ func (e *Engine) endDay(at int64, last bool) {
 	}
 }
 
-// forget drops what lies before limit.
-func (e *Engine) forget(limit int64) {}
+// forget drops what lies before limit, so that memory is bounded by the window.
+func (e *Engine) forget(limit int64) {
+	for i := range e.st.Pairs {
+		h := &e.st.Pairs[i]
+		if len(h.Visits) == 0 || h.Visits[0].First >= limit {
+			continue
+		}
+		h.Visits = slices.DeleteFunc(h.Visits, func(j judged) bool { return j.First < limit })
+		if len(h.Visits) == 0 {
+			delete(e.pairs, pairOf(h.E, h.C))
+			*h = history{}
+			e.st.FreePair = append(e.st.FreePair, int32(i))
+		}
+	}
+	if len(e.st.Raised) > 0 && slices.ContainsFunc(e.st.Raised, func(r raising) bool { return r.At < limit }) {
+		e.st.Raised = slices.DeleteFunc(e.st.Raised, func(r raising) bool { return r.At < limit })
+		e.indexRaised()
+	}
+}
+
+func (e *Engine) indexRaised() {
+	e.raised = make(map[string]int, len(e.st.Raised))
+	for i := range e.st.Raised {
+		e.raised[e.st.Raised[i].Key] = i
+	}
+}
 
 // sample keeps a judged visit where chance chooses it: the visits with the
 // smallest hashes of the day, whatever their score.

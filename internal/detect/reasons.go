@@ -17,7 +17,7 @@ func (e *Engine) pairReasons(h *history) []Reason {
 	if t.Depth > 0 {
 		rs.add("depth", weightDeep*u*min(1, float64(t.Depth)/2), fmt.Sprintf("Opened orders, goods, payments or deliveries in %s.", count(t.Depth, "look-up")))
 	}
-	if t.NoCase && !t.Own {
+	if t.NoCase && !t.Own && u >= 0.7 {
 		rs.add("no_case", weightNoCase*u*(0.5+0.5*min(1, float64(t.Depth))), "Nobody was working on anything for this customer, and the customer hadn't been in touch.")
 	}
 	if t.Dormant >= dormantFrom {
@@ -59,9 +59,9 @@ func (e *Engine) repetition(rs *reasons, h *history, u float64) {
 			continue
 		}
 		visits++
-		half := 0.5
+		half := j.worth() / 2
 		if j.Own && !j.Seldom {
-			half = 0.25 // who opens many tasks at a desk leaves some without a trace
+			half = min(half, 0.25) // who opens many tasks at a desk leaves some without a trace
 		}
 		if d := j.First / day; d != last {
 			days, last, deep = days+1, d, false
@@ -73,7 +73,7 @@ func (e *Engine) repetition(rs *reasons, h *history, u float64) {
 		}
 	}
 	if days >= 2 && eff > 1 {
-		rs.add("again", weightDays*math.Log2(eff), fmt.Sprintf("Came back: %s on %s, each without a sufficient reason.", count(visits, "visit"), count(days, "day")))
+		rs.add("again", weightDays*math.Log2(eff), fmt.Sprintf("Came back: %s on %s without a sufficient reason.", count(visits, "visit"), count(days, "day")))
 	}
 	if more := visits - days; more > 0 {
 		rs.add("same_day", weightSameDay*u*float64(min(more, 3)), fmt.Sprintf("Returned %s on the same day.", times(more)))
@@ -135,7 +135,8 @@ func (e *Engine) moment(rs *reasons, h *history, t *judged) {
 }
 
 // scope weighs orders opened that show what the purpose doesn't need; the
-// visit that goes furthest counts.
+// visit that goes furthest counts, as far as the purpose explains it: what has
+// no purpose can't go beyond it.
 func (e *Engine) scope(rs *reasons, h *history) {
 	var worst *judged
 	for i := range h.Visits {
@@ -146,9 +147,9 @@ func (e *Engine) scope(rs *reasons, h *history) {
 	if worst == nil || worst.BeyondOrders < 2 {
 		return
 	}
-	rs.add("beyond", weightBeyond*float64(min(worst.BeyondOrders, 6)), fmt.Sprintf("Opened %s that showed %s, which the task's purpose doesn't need.",
+	rs.add("beyond", weightBeyond*worst.Strength*float64(min(worst.BeyondOrders, 6)), fmt.Sprintf("Opened %s that showed %s, which the task's purpose doesn't need.",
 		count(worst.BeyondOrders, "order"), list(e.facts.Categories(worst.Beyond))))
-	rs.add("orders", weightOrders*float64(max(0, min(worst.Orders-3, 5))), fmt.Sprintf("Opened %s in one visit while going beyond the purpose.", count(worst.Orders, "different order")))
+	rs.add("orders", weightOrders*worst.Strength*float64(max(0, min(worst.Orders-3, 5))), fmt.Sprintf("Opened %s in one visit while going beyond the purpose.", count(worst.Orders, "different order")))
 }
 
 // ownWord weighs tasks that only the employee stands behind (G6). Service desks

@@ -23,8 +23,8 @@ func (e *Engine) run(en, cn int32, j *judged, now int64) {
 	}
 	p := e.person(en)
 	p.newDay(j.First / day)
-	p.Today++
-	p.Open = append(p.Open, trace{C: cn, At: j.First, Export: j.Exported, Looks: j.Looks})
+	p.Today += j.worth()
+	p.Open = append(p.Open, trace{C: cn, At: j.First, Export: j.Exported, Worth: j.worth(), Looks: j.Looks})
 	e.runOf(en, p, now)
 }
 
@@ -43,7 +43,11 @@ func (e *Engine) runOf(en int32, p *person, now int64) {
 	var basis []trace
 	usual := p.usual()
 	if len(recent) >= runLeast {
-		if ratio := float64(len(recent)) / (1 + 2*usual); ratio > 1 {
+		n := 0.0
+		for i := range recent {
+			n += recent[i].Worth
+		}
+		if ratio := n / (1 + 2*usual); ratio > 1 {
 			rs.add("volume", weightVolume*math.Log2(ratio), fmt.Sprintf("Looked at %s within a day without a reason; this employee's own past has %s a day.", count(len(recent), "customer"), about(usual)))
 		}
 		if k := e.consecutive(recent); k >= runLeast {
@@ -60,7 +64,7 @@ func (e *Engine) runOf(en int32, p *person, now int64) {
 		}
 		basis = recent
 	}
-	if len(notable) >= 3 {
+	if len(notable) >= 3 && !e.facts.Role(en).Automatic() {
 		rs.add("notables", weightNotables*math.Log2(float64(len(notable))), fmt.Sprintf("Looked at %d people in the public eye within four weeks without a reason.", len(notable)))
 		basis = append(slices.Clone(basis), notable...)
 	}
@@ -95,7 +99,7 @@ func (e *Engine) proposeRun(en int32, basis []trace, rs reasons, now int64) {
 // many customers each.
 const (
 	usualDays  = 5
-	usualPrior = 3
+	usualPrior = 4
 )
 
 // usual returns how many customers a day the employee looked at without a

@@ -13,27 +13,29 @@ import (
 // are microseconds since 1970 UTC; people are the numbers of explain.Facts.
 type (
 	state struct {
-		Now, Day  int64 // Day: the UTC day (Now/day) in which findings are being raised
-		Seq       int64
-		Visits    []visit
-		FreeVisit []int32
-		Due       []dueItem // a heap
-		Pairs     []history
-		FreePair  []int32
-		People    []person  // by employee
-		Records   []record  // by customer
-		Raised    []raising // the last of each episode, in order of first raising
-		Backlog   []Finding
-		Today     int // findings raised on Day
-		Sampled   []sampled
-		SampleN   int
-		Lookups   int
-		NotShown  int
-		Explained []int
-		Nothing   int
-		Weak      int
-		Days      []TallyDay
-		Kinds     map[Kind]int
+		Now, Day   int64 // Day: the UTC day (Now/day) in which findings are being raised
+		Seq        int64
+		Visits     []visit
+		FreeVisit  []int32
+		Due        []dueItem // a heap
+		Pairs      []history
+		FreePair   []int32
+		People     []person  // by employee
+		Records    []record  // by customer
+		Raised     []raising // the last of each episode, in order of first raising
+		Backlog    []Finding
+		Favours    []favour
+		NewFavours bool // a favour waits to be looked at
+		Today      int  // findings raised on Day
+		Sampled    []sampled
+		SampleN    int
+		Lookups    int
+		NotShown   int
+		Explained  []int
+		Nothing    int
+		Weak       int
+		Days       []TallyDay
+		Kinds      map[Kind]int
 	}
 	// visit is the look-ups of one employee at one customer without a longer
 	// break, not judged yet.
@@ -85,6 +87,7 @@ type (
 		C      int32
 		At     int64
 		Export bool
+		Worth  float64
 		Looks  []look
 	}
 	// record is what is remembered of who looked at one customer.
@@ -99,6 +102,7 @@ type (
 		Visit int32 // number of the open visit, -1 once judged
 		Seq   int64
 		Open  float64 // how far the visit stays unexplained
+		Worth float64 // how much it counts, 0.5 or 1
 	}
 	raising struct {
 		Key string
@@ -170,13 +174,14 @@ func (e *Engine) index() {
 	}
 	e.open = make(map[uint64]int32)
 	e.pairs = make(map[uint64]int32)
+	e.indexRaised()
 	for i := range e.st.Visits {
 		if v := &e.st.Visits[i]; len(v.Looks) > 0 {
 			e.open[pairOf(v.E, v.C)] = int32(i)
 		}
 	}
 	for i := range e.st.Pairs {
-		if h := &e.st.Pairs[i]; h.E >= 0 {
+		if h := &e.st.Pairs[i]; len(h.Visits) > 0 {
 			e.pairs[pairOf(h.E, h.C)] = int32(i)
 		}
 	}

@@ -47,5 +47,6 @@ const (
 	weightEnumeration = 0.8  // each doubling of steps from number to number
 	weightExport      = 0.3  // exported
 	weightLeavingRun  = 1.0  // leaves within a month
+	weightEachOther   = 1.0  // each doubling of favours returned
 	weightNotables    = 1.0  // each doubling of people in the public eye
 )

@@ -93,13 +93,9 @@ func (f *Facts) gradeTask(best *Grade, t *task, n, e int32, cu *customer, at, no
 			continue
 		}
 		s := tpl.Strength * factor
+		s *= ind
 		if tpl.Link != LinkWorking {
 			s *= freshness(stale, tpl.After.Microseconds(), tpl.Fades.Microseconds())
-		} else if stale > hour {
-			s *= l.outcome // a note on a closed task is his own word
-		}
-		if !l.independent || tpl.Link == LinkOpened {
-			s *= ind
 		}
 		if s >= purposeCounts {
 			if m, ok := f.needs[t.Purpose]; ok {
@@ -117,8 +113,6 @@ func (f *Facts) gradeTask(best *Grade, t *task, n, e int32, cu *customer, at, no
 // links are the ways in which one task ties to one employee, each 0..1.
 type links struct {
 	assigned, worked, opened, handed, team, working, reviewed float64
-	outcome                                                   float64 // with working: how far the work is an outcome
-	independent                                               bool    // somebody else put the task on his desk
 }
 
 func (l links) of(k Link) float64 {
@@ -147,29 +141,38 @@ func (f *Facts) links(t *task, e int32, at, now int64) (l links) {
 	if t.OpenedBy == e {
 		l.opened = 1
 	}
+	f.linksOfWork(&l, t, e, at, now)
 	for i := range t.Assigned {
 		a := &t.Assigned[i]
 		if a.Since > now || a.Since > at+ahead {
 			continue
 		}
+		// G6: an assignment that he made himself counts as far as an outcome does.
+		word := 1.0
+		if a.By == e {
+			word = max(l.worked, l.working)
+		}
 		running := a.Until == 0 || a.Until >= at || a.Until == t.Closed
 		switch {
 		case a.Employee == e && running:
-			l.assigned = 1
+			l.assigned = max(l.assigned, word)
 		case a.Employee == e:
-			l.handed = 1
+			l.handed = max(l.handed, word)
 		case a.Team >= 0 && a.Team == em.Team && running:
-			l.team = 1
+			l.team = max(l.team, word)
 		case a.Team >= 0 && a.Team == em.Team:
-			l.team = max(l.team, 0.7)
-		}
-		if (a.Employee == e || a.Team >= 0 && a.Team == em.Team) && a.By != e && a.By != nobodyKnown {
-			l.independent = t.OpenedBy != e
+			l.team = max(l.team, 0.7*word)
 		}
 		if a.Employee >= 0 && a.Employee != e && f.st.Employees[a.Employee].Manager == e {
 			l.reviewed = 1
 		}
 	}
+	return l
+}
+
+// linksOfWork finds what work ties the task to the employee. G6: of his own
+// work only what shows outside his own notes counts.
+func (f *Facts) linksOfWork(l *links, t *task, e int32, at, now int64) {
 	for i := range t.Work {
 		w := &t.Work[i]
 		switch {
@@ -179,13 +182,11 @@ func (f *Facts) links(t *task, e int32, at, now int64) (l links) {
 				l.reviewed = 1
 			}
 		case w.At <= at:
-			l.worked = 1
+			l.worked = max(l.worked, outcomeOf(w.Kind))
 		case w.At <= at+ahead:
-			l.working = 1
-			l.outcome = max(l.outcome, outcomeOf(w.Kind))
+			l.working = max(l.working, outcomeOf(w.Kind))
 		}
 	}
-	return l
 }
 
 // gradeContact holds the customer's contacts against one template.

@@ -82,3 +82,14 @@ func (f *Facts) Opened(n int32) (by int32, channel string) {
 // CustomerEmployee returns the number of the employee that customer c is, -1
 // when she is none.
 func (f *Facts) CustomerEmployee(c int32) int32 { return f.st.Customers[c].Employee }
+
+// Beside weighs, in 0..1, what stands beside task n besides the word of its
+// opener and of employee e, as known at now (microseconds): the customer's
+// contact, a colleague's work, an outcome.
+func (f *Facts) Beside(n, e int32, now int64) float64 {
+	t := &f.st.Tasks[n]
+	if t.Customer < 0 {
+		return 0
+	}
+	return f.beside(t, &f.st.Customers[t.Customer], e, now)
+}
