@@ -79,7 +79,7 @@ func (e *Engine) crowdOf(c int32, r *record, at int64) {
 	e.propose(candidate{kind: KindCrowd, employees: slices.Clone(who), customers: []int32{c}, looks: looks, reasons: e.crowdReasons(c, r, len(who), n, explained, at)}, at)
 }
 
-func (e *Engine) crowdReasons(c int32, r *record, people int, n float64, explained int, at int64) []Reason {
+func (e *Engine) crowdReasons(c int32, r *record, people int, n float64, explained int, at int64) reasons {
 	var rs reasons
 	// What her own history and her own business let expect of unexplained
 	// viewers in one window.

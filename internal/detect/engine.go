@@ -17,15 +17,19 @@ const (
 
 // Engine turns events into findings. It is not safe for concurrent use.
 type Engine struct {
-	o        Options
-	facts    *explain.Facts
-	st       state
-	open     map[uint64]int32 // pair → its open visit
-	pairs    map[uint64]int32 // pair → its history
-	raised   map[string]int   // key of an episode → place in st.Raised
-	findings []Finding        // raised since the last Take
-	samples  []Finding
-	scratch  []int32
+	o                Options
+	facts            *explain.Facts
+	st               state
+	open             map[uint64]int32 // pair → its open visit
+	pairs            map[uint64]int32 // pair → its history
+	raised           map[string]int   // key of an episode → place in st.Raised
+	findings         []Finding        // raised since the last Take
+	samples          []Finding
+	base             uint64 // the categories that every purpose shows
+	scratch          []int32
+	notables, recent []trace
+	stamps           []uint32 // by customer: the round in which it was last counted
+	round            uint32
 }
 
 // New returns an engine that knows nothing yet.
@@ -80,8 +84,9 @@ func (e *Engine) Finish(now time.Time) {
 	at := max(access.Micros(now), e.st.Now)
 	e.tick(at)
 	for len(e.st.Due) > 0 {
-		d := e.pop()
-		e.judge(d.Visit, at)
+		if d := e.pop(); e.st.Visits[d.Visit].Seq == d.Seq && len(e.st.Visits[d.Visit].Looks) > 0 {
+			e.judge(d.Visit, at)
+		}
 	}
 	e.endDay(at, true)
 }
@@ -106,11 +111,15 @@ func (e *Engine) tick(at int64) {
 		if len(e.st.Due) > 0 && e.st.Due[0].At < at && e.st.Due[0].At < next {
 			d := e.pop()
 			v := &e.st.Visits[d.Visit]
+			if v.Seq != d.Seq || len(v.Looks) == 0 {
+				continue // judged already
+			}
 			if due := e.dueOf(v); due > d.At {
 				e.push(dueItem{At: due, Seq: d.Seq, Visit: d.Visit})
 				continue
 			}
-			e.judge(d.Visit, d.At)
+			// A look-up that came late is judged now, not in the past.
+			e.judge(d.Visit, max(d.At, e.st.Now))
 			continue
 		}
 		if next >= at {
@@ -125,8 +134,12 @@ func (e *Engine) tick(at int64) {
 }
 
 // dueOf returns when a visit is judged: HoldFor after its last look-up, but no
-// later than eight holds after its first.
+// later than eight holds after its first. An export waits for nothing: the data
+// have left.
 func (e *Engine) dueOf(v *visit) int64 {
+	if v.Urgent {
+		return v.Last
+	}
 	hold := e.o.HoldFor.Microseconds()
 	return min(v.Last+hold, v.First+8*hold)
 }

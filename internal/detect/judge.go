@@ -76,7 +76,7 @@ func (e *Engine) grade(v *visit, now int64) judged {
 		Moved: v.Moved, Looks: v.Looks,
 	}
 	e.named(v, &j, now)
-	e.depth(v, &j, e.allowed(v, &g))
+	e.depth(v, &j, &g)
 	if !j.Opened {
 		j.Open *= searchHit
 	}
@@ -134,6 +134,12 @@ const dormantFrom = 10 * day
 // long asleep, other tasks of the customer's speak for him only by half, unless
 // one was put on his own desk.
 func (e *Engine) named(v *visit, j *judged, now int64) {
+	if j.Template >= 0 && j.Strength > 0.5 {
+		switch e.facts.Templates()[j.Template].Link {
+		case explain.LinkAssigned, explain.LinkContact:
+			return
+		}
+	}
 	var last access.TaskID
 	for i := range v.Looks {
 		l := &v.Looks[i]
@@ -160,19 +166,22 @@ func (e *Engine) named(v *visit, j *judged, now int64) {
 }
 
 // depth counts what was opened, and what of it lies beyond the purpose.
-func (e *Engine) depth(v *visit, j *judged, allowed uint64) {
-	base := e.facts.Mask(baseCategories)
+func (e *Engine) depth(v *visit, j *judged, g *explain.Grade) {
+	allowed := ^uint64(0)
 	for i := range v.Looks {
 		l := &v.Looks[i]
 		if l.Action != actionSearch {
 			j.Opened = true
 		}
 		j.Exported = j.Exported || l.Action == actionExport
-		if l.Cats&^base != 0 {
+		if l.Cats&^e.base != 0 {
 			j.Depth++
 		}
 		if l.Record == "" {
 			continue
+		}
+		if j.Orders == 0 {
+			allowed = e.allowed(v, g)
 		}
 		first, beyond := true, l.Cats&^allowed != 0
 		for k := range v.Looks[:i] {

@@ -15,26 +15,21 @@ type candidate struct {
 	kind                 Kind
 	employees, customers []int32
 	looks                []look
-	reasons              []Reason
+	reasons              reasons
 	telling              *judged
-	again                bool // it may be raised once more though little was added
 }
 
 // propose raises a candidate now, keeps it for another day where the day is
 // full, or drops it because it isn't worth a person's time.
 func (e *Engine) propose(c candidate, now int64) {
-	sum := 0.0
-	for _, r := range c.reasons {
-		sum += r.Weight
-	}
-	score := 1 - math.Exp(-sum)
+	score, sum := c.reasons.score()
 	if score < e.o.Threshold {
 		return
 	}
 	f := e.write(&c, score, now)
 	key := keyOf(&f)
 	last := e.lastRaised(key)
-	if last != nil && !worthAgain(last, sum, len(f.Accesses), now, c.again) {
+	if last != nil && !worthAgain(last, &f, sum, now) {
 		return
 	}
 	if e.st.Today >= e.o.Budget {
@@ -45,13 +40,15 @@ func (e *Engine) propose(c candidate, now int64) {
 }
 
 // worthAgain reports whether an episode that was raised before has grown so
-// much that a person should read it again.
-func worthAgain(last *raising, sum float64, n int, now int64, again bool) bool {
-	if now/day == last.At/day {
+// much that a person should read it again: a crowd by half, so that everybody
+// who joins it is named; anything else to the double, a week later.
+func worthAgain(last *raising, f *Finding, sum float64, now int64) bool {
+	n := len(f.Accesses)
+	switch {
+	case now/day == last.At/day:
 		return false
-	}
-	if again {
-		return true
+	case f.Kind == KindCrowd:
+		return 2*n >= 3*last.N
 	}
 	return n >= 2*last.N && now-last.At > 7*day && sum > last.Sum
 }
@@ -162,8 +159,10 @@ func (e *Engine) endDay(at int64, last bool) {
 	e.st.Day = at / day
 	e.st.Today = 0
 	e.helpers(at)
-	e.facts.Forget(timeOf(at - e.o.Window.Microseconds()))
-	e.forget(at - e.o.Window.Microseconds())
+	if e.st.Day%7 == 0 {
+		e.facts.Forget(timeOf(at - e.o.Window.Microseconds()))
+		e.forget(at - e.o.Window.Microseconds())
+	}
 	fresh := at - e.o.Fresh.Microseconds()
 	e.st.Backlog = slices.DeleteFunc(e.st.Backlog, func(f Finding) bool { return f.RaisedAt.UnixMicro() < fresh })
 	slices.SortStableFunc(e.st.Backlog, func(a, b Finding) int { return cmp.Compare(b.Score, a.Score) })

@@ -9,7 +9,7 @@ import (
 
 // pairReasons weighs one employee at one customer over the visits that leave a
 // question. Each reason is a sentence for the reader of findings.
-func (e *Engine) pairReasons(h *history) []Reason {
+func (e *Engine) pairReasons(h *history) reasons {
 	var rs reasons
 	t := h.telling()
 	u := t.Open
@@ -185,6 +185,14 @@ func (rs *reasons) add(code string, weight float64, text string) {
 	if weight >= 0.005 {
 		*rs = append(*rs, Reason{Code: code, Weight: weight, Text: text})
 	}
+}
+
+// score returns 1 − e^(−sum of weights), and the sum.
+func (rs reasons) score() (score, sum float64) {
+	for i := range rs {
+		sum += rs[i].Weight
+	}
+	return 1 - math.Exp(-sum), sum
 }
 
 func count(n int, what string) string {

@@ -24,7 +24,7 @@ func (e *Engine) run(en, cn int32, j *judged, now int64) {
 	p := e.person(en)
 	p.newDay(j.First / day)
 	p.Today += j.worth()
-	p.Open = append(p.Open, trace{C: cn, At: j.First, Export: j.Exported, Worth: j.worth(), Looks: j.Looks})
+	p.Open = append(p.Open, trace{C: cn, At: j.First, Export: j.Exported, Worth: j.worth(), Number: number(string(e.facts.CustomerID(cn))), Looks: j.Looks})
 	e.runOf(en, p, now)
 }
 
@@ -37,8 +37,12 @@ func (p *person) newDay(d int64) {
 }
 
 func (e *Engine) runOf(en int32, p *person, now int64) {
-	p.Open = slices.DeleteFunc(p.Open, func(t trace) bool { return t.At < now-longWindow })
-	notable, recent := e.distinct(p.Open, func(t *trace) bool { return e.facts.Notable(t.C) }), e.distinct(p.Open, func(t *trace) bool { return t.At >= now-runWindow })
+	if p.Open[0].At < now-longWindow {
+		p.Open = slices.DeleteFunc(p.Open, func(t trace) bool { return t.At < now-longWindow })
+	}
+	notable := e.distinct(e.notables[:0], p.Open, func(t *trace) bool { return e.facts.Notable(t.C) })
+	recent := e.distinct(e.recent[:0], p.Open, func(t *trace) bool { return t.At >= now-runWindow })
+	e.notables, e.recent = notable, recent
 	var rs reasons
 	var basis []trace
 	usual := p.usual()
@@ -50,7 +54,7 @@ func (e *Engine) runOf(en int32, p *person, now int64) {
 		if ratio := n / (1 + 2*usual); ratio > 1 {
 			rs.add("volume", weightVolume*math.Log2(ratio), fmt.Sprintf("Looked at %s within a day without a reason; this employee's own past has %s a day.", count(len(recent), "customer"), about(usual)))
 		}
-		if k := e.consecutive(recent); k >= runLeast {
+		if k := consecutive(recent); k >= runLeast {
 			rs.add("enumeration", weightEnumeration*math.Log2(float64(k)/3), fmt.Sprintf("Went through customer numbers one after the other, %s in a row.", times(k)))
 		}
 		x := 0
@@ -66,7 +70,7 @@ func (e *Engine) runOf(en int32, p *person, now int64) {
 	}
 	if len(notable) >= 3 && !e.facts.Role(en).Automatic() {
 		rs.add("notables", weightNotables*math.Log2(float64(len(notable))), fmt.Sprintf("Looked at %d people in the public eye within four weeks without a reason.", len(notable)))
-		basis = append(slices.Clone(basis), notable...)
+		basis = slices.Concat(basis, notable)
 	}
 	if len(rs) == 0 {
 		return
@@ -77,7 +81,14 @@ func (e *Engine) runOf(en int32, p *person, now int64) {
 	e.proposeRun(en, basis, rs, now)
 }
 
+// proposeRun proposes the run that rests on these visits.
 func (e *Engine) proposeRun(en int32, basis []trace, rs reasons, now int64) {
+	if score, _ := rs.score(); score < e.o.Threshold {
+		return
+	}
+	if last := e.lastRaised(string(KindRun) + "\x00" + string(e.facts.EmployeeID(en))); last != nil && now-last.At <= 7*day {
+		return
+	}
 	var looks []look
 	var customers []int32
 	seen := map[access.LookupID]bool{}
@@ -109,13 +120,20 @@ func (p *person) usual() float64 {
 	return (p.Sum + usualDays*usualPrior) / (float64(max(p.Days, 1)-1) + usualDays)
 }
 
-// distinct returns the traces that fit, in order of time. A customer seen twice
-// stays twice; callers count customers by countCustomers.
-func (e *Engine) distinct(all []trace, fits func(*trace) bool) []trace {
-	var out []trace
+// distinct appends to out the traces that fit, the first of each customer, in order of
+// time.
+func (e *Engine) distinct(out, all []trace, fits func(*trace) bool) []trace {
+	e.round++
 	for i := range all {
 		t := &all[i]
-		if fits(t) && !slices.ContainsFunc(out, func(o trace) bool { return o.C == t.C }) {
+		if !fits(t) {
+			continue
+		}
+		for int(t.C) >= len(e.stamps) {
+			e.stamps = append(e.stamps, 0)
+		}
+		if e.stamps[t.C] != e.round {
+			e.stamps[t.C] = e.round
 			out = append(out, *t)
 		}
 	}
@@ -124,30 +142,30 @@ func (e *Engine) distinct(all []trace, fits func(*trace) bool) []trace {
 
 // consecutive returns how many steps from one customer to the next went to a
 // neighbouring number.
-func (e *Engine) consecutive(traces []trace) int {
+func consecutive(traces []trace) int {
 	n := 0
 	for i := 1; i < len(traces); i++ {
-		a, okA := number(string(e.facts.CustomerID(traces[i-1].C)))
-		b, okB := number(string(e.facts.CustomerID(traces[i].C)))
-		if d := b - a; okA && okB && d != 0 && d >= -2 && d <= 2 {
+		a, b := traces[i-1].Number, traces[i].Number
+		if d := b - a; a >= 0 && b >= 0 && d != 0 && d >= -2 && d <= 2 {
 			n++
 		}
 	}
 	return n
 }
 
-// number returns the number at the end of an id, of at most 18 digits.
-func number(id string) (int64, bool) {
+// number returns the number at the end of an id, of at most 18 digits; -1 when
+// there is none.
+func number(id string) int64 {
 	i := len(id)
 	for i > 0 && id[i-1] >= '0' && id[i-1] <= '9' && len(id)-i < 18 {
 		i--
 	}
 	if i == len(id) {
-		return 0, false
+		return -1
 	}
 	var n int64
 	for _, c := range []byte(id[i:]) {
 		n = n*10 + int64(c-'0')
 	}
-	return n, true
+	return n
 }

@@ -44,6 +44,7 @@ type (
 		First, Last int64
 		Looks       []look
 		Moved       uint8 // bit 0: the device, bit 1: the site changed within the session
+		Urgent      bool  // something was exported
 		Home        bool  // begun right after somebody else of the customer's household
 		Seq         int64
 	}
@@ -88,6 +89,7 @@ type (
 		At     int64
 		Export bool
 		Worth  float64
+		Number int64 // at the end of the customer's id, -1 for none
 		Looks  []look
 	}
 	// record is what is remembered of who looked at one customer.
@@ -175,6 +177,7 @@ func (e *Engine) index() {
 	e.open = make(map[uint64]int32)
 	e.pairs = make(map[uint64]int32)
 	e.indexRaised()
+	e.base = e.facts.Mask(baseCategories)
 	for i := range e.st.Visits {
 		if v := &e.st.Visits[i]; len(v.Looks) > 0 {
 			e.open[pairOf(v.E, v.C)] = int32(i)

@@ -53,6 +53,10 @@ func (e *Engine) lookup(l *access.Lookup) {
 	v.Last = max(v.Last, at)
 	v.Moved |= p.Moved
 	v.Looks = append(v.Looks, look{ID: l.ID, At: at, Cats: e.facts.Mask(l.Categories), Action: actionOf(l.Action), Record: l.Record, Task: l.Task})
+	if l.Action == access.ActionExport && !v.Urgent {
+		v.Urgent = true
+		e.push(dueItem{At: at, Seq: v.Seq, Visit: n})
+	}
 	if !ok {
 		e.crowd(cn, n, at)
 	}
@@ -69,7 +73,7 @@ func (e *Engine) begin(en, cn int32, at int64) int32 {
 	}
 	v := &e.st.Visits[n]
 	v.E, v.C, v.First, v.Last, v.Moved = en, cn, at, at, 0
-	v.Home = e.home(en, cn, at)
+	v.Urgent, v.Home = false, e.home(en, cn, at)
 	v.Looks = v.Looks[:0]
 	e.st.Seq++
 	v.Seq = e.st.Seq
