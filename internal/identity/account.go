@@ -23,8 +23,11 @@ type Account struct {
 	Kind     Kind
 	Employee access.EmployeeID
 	Customer access.CustomerID
-	Hash     string // Argon2id in the PHC string format
+	Hash     string // Argon2id in the PHC string format; "" in lists
 	Disabled bool
+	// MustChange says that somebody else knows the password: it proves nobody,
+	// and opens nothing but the form that changes it.
+	MustChange bool
 }
 
 // Session is one sign-in. Its secret is known to the browser alone.
@@ -65,15 +68,21 @@ type Store interface {
 // Accounts keeps accounts. Logins are compared byte by byte.
 type Accounts interface {
 	Account(ctx context.Context, login string) (Account, error)
+	// ListAccounts returns accounts without their hashes, employees' first, by
+	// login: those whose login begins with find or whose person is find, all
+	// where it is "", at most limit.
+	ListAccounts(ctx context.Context, find string, limit int) ([]Account, error)
+	// AnyAccount reports whether there is an account at all.
+	AnyAccount(ctx context.Context) (bool, error)
 	// AddAccount adds an account; access.Conflict where the login is taken or
 	// the person has an account.
 	AddAccount(ctx context.Context, a Account) error
 	// AddFirst adds the first account of all and its employee, or nothing:
 	// access.Conflict where any account exists.
 	AddFirst(ctx context.Context, e access.Employee, a Account) error
-	// ChangeAccount saves hash and disabled, and in the same transaction ends
-	// every session and revokes every token of that login.
-	ChangeAccount(ctx context.Context, login, hash string, disabled bool, at time.Time) error
+	// ChangeAccount saves Hash, Disabled and MustChange of a's login, and in the
+	// same transaction ends every session and revokes every token of it.
+	ChangeAccount(ctx context.Context, a Account, at time.Time) error
 }
 
 // Sessions keeps sessions by the hash of their secret.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"paravent/internal/access"
@@ -33,6 +34,7 @@ type Service struct {
 	o        Options
 	hasher   *hasher
 	throttle *throttle
+	setUp    atomic.Bool // there is an account; see IsSetUp
 }
 
 // New returns a Service that keeps everything in store.
@@ -115,19 +117,17 @@ func employed(e access.Employee, t time.Time) bool {
 var random = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // newSecret returns 32 random bytes as text with a prefix.
-func newSecret(prefix string) string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails: crypto/rand ends the program rather than return weak bytes
-	return prefix + random.EncodeToString(b[:])
+func newSecret(prefix string) string { return prefix + random.EncodeToString(randomBytes(32)) }
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails: crypto/rand ends the program rather than return weak bytes
+	return b
 }
 
 // newID returns 10 random bytes as text: an id that can't be guessed, though it
 // is no secret.
-func newID() string {
-	var b [10]byte
-	rand.Read(b[:])
-	return random.EncodeToString(b[:])
-}
+func newID() string { return random.EncodeToString(randomBytes(10)) }
 
 // hashSecret returns the form in which a secret is kept. A plain hash is enough
 // here because the secret is random, not chosen.

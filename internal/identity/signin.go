@@ -126,11 +126,16 @@ func (in SignedIn) CheckCSRF(token string) bool {
 
 // signedIn is where a proven person comes into being from a session.
 func (s *Service) signedIn(a Account, e access.Employee, ses Session, secret string) SignedIn {
-	in := SignedIn{Kind: a.Kind, CSRF: csrf(secret), Until: ses.Until.Truncate(time.Second)}
-	switch a.Kind {
-	case KindEmployee:
+	in := SignedIn{
+		Kind: a.Kind, Login: a.Login, CSRF: csrf(secret), Until: ses.Until.Truncate(time.Second),
+		MustChange: a.MustChange, device: ses.Device,
+	}
+	switch {
+	case a.MustChange:
+		// Two people know the password, so it proves neither of them.
+	case a.Kind == KindEmployee:
 		in.Who = Who{employee: e, login: a.Login, session: ses.ID, device: ses.Device, proven: true}
-	case KindCustomer:
+	case a.Kind == KindCustomer:
 		in.Customer = Customer{id: a.Customer, session: ses.ID, proven: true}
 	}
 	return in

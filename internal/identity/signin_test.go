@@ -157,7 +157,7 @@ func TestALeaverProvesNothingAtOnce(t *testing.T) {
 			env.Clock.Advance(15 * time.Hour)
 		}, false},
 		"his account is disabled": {func(t *testing.T, env *testenv.Env, login string) {
-			if err := env.Identity.SetDisabled(t.Context(), env.Admin(), login, true); err != nil {
+			if err := env.Identity.SetDisabled(t.Context(), env.Admin(), login, true, unrecorded); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
@@ -215,7 +215,7 @@ func TestEveryFailedSignInReadsAlike(t *testing.T) {
 	env := testenv.New(t)
 	known, closed := env.Account(t, agent), env.Account(t, access.Employee{ID: "e2", Role: access.RoleAgent})
 	gone := env.Account(t, access.Employee{ID: "e3", Role: access.RoleAgent, LeavesOn: testenv.Start.AddDate(0, 0, -2)})
-	if err := env.Identity.SetDisabled(t.Context(), env.Admin(), closed, true); err != nil {
+	if err := env.Identity.SetDisabled(t.Context(), env.Admin(), closed, true, unrecorded); err != nil {
 		t.Fatal(err)
 	}
 	var first string
@@ -354,10 +354,10 @@ func TestAZeroWhoProvesNothing(t *testing.T) {
 	_, err = s.Tokens(ctx, w)
 	wantCode(t, "list tokens", err, access.Unauthenticated)
 	wantCode(t, "revoke", s.RevokeToken(ctx, w, "x"), access.Unauthenticated)
-	wantCode(t, "set a password", s.SetPassword(ctx, w, "x", testenv.Password), access.Unauthenticated)
+	wantCode(t, "set a password", s.SetPassword(ctx, identity.SignedIn{}, "x", testenv.Password, unrecorded), access.Unauthenticated)
 	wantCode(t, "add an account", s.AddAccount(ctx, w, identity.Account{}, testenv.Password), access.Unauthenticated)
-	wantCode(t, "reset a password", s.ResetPassword(ctx, w, "admin", testenv.Password), access.Unauthenticated)
-	wantCode(t, "disable", s.SetDisabled(ctx, w, "admin", true), access.Unauthenticated)
+	wantCode(t, "reset a password", reset(s, w, "admin"), access.Unauthenticated)
+	wantCode(t, "disable", s.SetDisabled(ctx, w, "admin", true, unrecorded), access.Unauthenticated)
 }
 
 // Attack: things that look like a secret but aren't one.

@@ -66,7 +66,7 @@ func (s *Service) Token(ctx context.Context, secret, device string) (Who, error)
 	if err != nil {
 		return Who{}, err
 	}
-	if a.Kind != KindEmployee {
+	if a.Kind != KindEmployee || a.MustChange {
 		return Who{}, errUnproven(nil)
 	}
 	if now.Sub(t.Seen) >= seenEvery {

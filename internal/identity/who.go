@@ -57,11 +57,17 @@ func (c Customer) ID() access.CustomerID { return c.id }
 func (c Customer) Session() access.SessionID { return c.session }
 
 // SignedIn is what a valid session proves: an employee or a customer, never
-// both.
+// both, and neither while the password must be changed.
 type SignedIn struct {
 	Kind     Kind
+	Login    string
 	Who      Who      // proven where Kind is KindEmployee
 	Customer Customer // proven where Kind is KindCustomer
 	CSRF     string   // to be sent back with each change; bound to the session
 	Until    time.Time
+	// MustChange says that the password is one that somebody else gave out. Who
+	// and Customer prove nothing until SetPassword has replaced it.
+	MustChange bool
+
+	device string
 }

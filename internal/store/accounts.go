@@ -10,15 +10,21 @@ import (
 
 var _ identity.Store = (*Store)(nil)
 
-const selectAccount = `SELECT login, kind, person, hash, disabled FROM accounts WHERE login = ?`
+const accountColumns = `login, kind, person, hash, disabled, must_change`
+const selectAccount = `SELECT ` + accountColumns + ` FROM accounts WHERE login = ?`
 
 // Account returns the account of a login; access.NotFound where there is none.
 func (s *Store) Account(ctx context.Context, login string) (identity.Account, error) {
+	a, err := account(s.state.row(ctx, selectAccount, login))
+	return a, refused("read an account", missing(err, "account"))
+}
+
+// account reads one row of accountColumns.
+func account(r scanner) (identity.Account, error) {
 	var a identity.Account
 	var person string
-	err := s.state.row(ctx, selectAccount, login).Scan(&a.Login, &a.Kind, &person, &a.Hash, &a.Disabled)
-	if err != nil {
-		return identity.Account{}, refused("read an account", missing(err, "account"))
+	if err := r.Scan(&a.Login, &a.Kind, &person, &a.Hash, &a.Disabled, &a.MustChange); err != nil {
+		return identity.Account{}, err
 	}
 	switch a.Kind {
 	case identity.KindEmployee:
@@ -29,7 +35,34 @@ func (s *Store) Account(ctx context.Context, login string) (identity.Account, er
 	return a, nil
 }
 
-const insertAccount = `INSERT INTO accounts (login, kind, person, hash, disabled) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+// "employee" comes after "customer", hence the descending order of kinds.
+const listAccounts = `SELECT ` + accountColumns + ` FROM accounts
+	WHERE ? = '' OR substr(login, 1, length(?)) = ? OR person = ? ORDER BY kind DESC, login LIMIT ?`
+
+// ListAccounts returns accounts without their hashes, employees' first, by
+// login: those whose login begins with find or whose person is find, all where
+// it is "", at most limit.
+func (s *Store) ListAccounts(ctx context.Context, find string, limit int) ([]identity.Account, error) {
+	var all []identity.Account
+	err := s.state.each(ctx, listAccounts, []any{find, find, find, find, limit}, func(r scanner) error {
+		a, err := account(r)
+		a.Hash = "" // nobody needs it to read a list
+		all = append(all, a)
+		return err
+	})
+	return all, refused("list accounts", err)
+}
+
+const anyAccount = `SELECT EXISTS (SELECT 1 FROM accounts)`
+
+// AnyAccount reports whether there is an account at all.
+func (s *Store) AnyAccount(ctx context.Context) (bool, error) {
+	var any bool
+	err := s.state.row(ctx, anyAccount).Scan(&any)
+	return any, refused("look for an account", err)
+}
+
+const insertAccount = `INSERT INTO accounts (` + accountColumns + `) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 
 // AddAccount adds an account; access.Conflict where the login is taken or the
 // person has one.
@@ -44,12 +77,13 @@ func addAccount(ctx context.Context, t *tx, a identity.Account) error {
 	if a.Kind == identity.KindCustomer {
 		person = string(a.Customer)
 	}
-	n, err := t.exec(ctx, insertAccount, a.Login, string(a.Kind), person, a.Hash, flag(a.Disabled))
+	n, err := t.exec(ctx, insertAccount, a.Login, string(a.Kind), person, a.Hash, flag(a.Disabled), flag(a.MustChange))
 	if err != nil {
 		return err
 	}
 	if n == 0 {
-		return access.Errorf(access.Conflict, "The login is taken, or the person has an account.")
+		return access.Errorf(access.Conflict, "The login is taken, or the person has an account.").
+			WithHint("Look it up in the list of accounts; a lost password is reset there.")
 	}
 	return nil
 }
@@ -81,25 +115,25 @@ func (s *Store) AddFirst(ctx context.Context, e access.Employee, a identity.Acco
 	return refused("add the first account", err)
 }
 
-const updateAccount = `UPDATE accounts SET hash = ?, disabled = ? WHERE login = ?`
+const updateAccount = `UPDATE accounts SET hash = ?, disabled = ?, must_change = ? WHERE login = ?`
 const deleteSessionsOf = `DELETE FROM sessions WHERE login = ?`
 const revokeTokensOf = `UPDATE tokens SET revoked_at = ? WHERE login = ? AND revoked_at = 0`
 
-// ChangeAccount saves hash and disabled, ends all sessions and revokes all
-// tokens of the login, in one transaction.
-func (s *Store) ChangeAccount(ctx context.Context, login, hash string, disabled bool, at time.Time) error {
+// ChangeAccount saves Hash, Disabled and MustChange, ends all sessions and
+// revokes all tokens of a's login, in one transaction.
+func (s *Store) ChangeAccount(ctx context.Context, a identity.Account, at time.Time) error {
 	err := s.state.change(ctx, synced, func(t *tx) error {
-		n, err := t.exec(ctx, updateAccount, hash, flag(disabled), login)
+		n, err := t.exec(ctx, updateAccount, a.Hash, flag(a.Disabled), flag(a.MustChange), a.Login)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return access.Errorf(access.NotFound, "There is no such account.")
 		}
-		if _, err := t.exec(ctx, deleteSessionsOf, login); err != nil {
+		if _, err := t.exec(ctx, deleteSessionsOf, a.Login); err != nil {
 			return err
 		}
-		_, err = t.exec(ctx, revokeTokensOf, access.Micros(at), login)
+		_, err = t.exec(ctx, revokeTokensOf, access.Micros(at), a.Login)
 		return err
 	})
 	return refused("change an account", err)

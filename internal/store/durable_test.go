@@ -39,7 +39,7 @@ func TestG3WhatCantBeMadeAgainIsSynced(t *testing.T) {
 		{"end a session", store.StateFile, 2, func() error { return s.EndSession(ctx, [32]byte{9}) }},
 		{"see a token", store.StateFile, 1, func() error { return s.SeeToken(ctx, "k-a", at) }},
 		{"revoke a token", store.StateFile, 2, func() error { return s.RevokeToken(ctx, "a", "k-a", at) }},
-		{"change an account", store.StateFile, 2, func() error { return s.ChangeAccount(ctx, "a", "h", true, at) }},
+		{"change an account", store.StateFile, 2, func() error { return s.ChangeAccount(ctx, identity.Account{Login: "a", Hash: "h", Disabled: true}, at) }},
 		{"open a task", store.StateFile, 2, func() error {
 			return s.OpenTask(ctx, k, access.Assignment{Task: k.ID, Employee: "e1", Since: at})
 		}},

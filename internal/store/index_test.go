@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -230,6 +231,38 @@ func firstAccount(t *testing.T, s *store.Store) {
 	wantCode(t, "his employee", err, access.NotFound)
 }
 
+func accountsAreListed(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	if any, err := s.AnyAccount(ctx); any || err != nil {
+		t.Errorf("an empty store: got %t, %v", any, err)
+	}
+	for _, a := range []identity.Account{
+		{Login: "c%", Kind: identity.KindCustomer, Customer: "c1", Hash: "h"}, anAccount("zoe", "e1"), anAccount("ann", "e2"), anAccount("anton", "e3"),
+	} {
+		wantCode(t, a.Login, s.AddAccount(ctx, a), "")
+	}
+	if any, err := s.AnyAccount(ctx); !any || err != nil {
+		t.Errorf("a full store: got %t, %v", any, err)
+	}
+	for _, c := range []struct {
+		find  string
+		limit int
+		want  string
+	}{{"", 10, "ann anton zoe c%"}, {"", 2, "ann anton"}, {"an", 10, "ann anton"}, {"e1", 10, "zoe"}, {"c1", 10, "c%"}, {"%", 10, ""}, {"_", 10, ""}, {"ANN", 10, ""}} {
+		all, err := s.ListAccounts(ctx, c.find, c.limit)
+		var logins []string
+		for _, a := range all {
+			logins = append(logins, a.Login)
+			if a.Hash != "" || a.Employee == "" && a.Customer == "" {
+				t.Errorf("listed as %+v", a)
+			}
+		}
+		if got := strings.Join(logins, " "); err != nil || got != c.want {
+			t.Errorf("find %q, at most %d: got %q, %v, want %q", c.find, c.limit, got, err, c.want)
+		}
+	}
+}
+
 // signedIn adds an account with one session and one token.
 func signedIn(t *testing.T, s *store.Store, login string, b byte) {
 	t.Helper()
@@ -249,11 +282,12 @@ func changedAccount(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	signedIn(t, s, "a", 1)
 	signedIn(t, s, "b", 2)
-	if err := s.ChangeAccount(ctx, "a", "new", true, at.Add(time.Minute)); err != nil {
+	change := identity.Account{Login: "a", Hash: "new", Disabled: true, MustChange: true}
+	if err := s.ChangeAccount(ctx, change, at.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.Account(ctx, "a")
-	if err != nil || got.Hash != "new" || !got.Disabled {
+	if err != nil || got.Hash != "new" || !got.Disabled || !got.MustChange || got.Employee != "e-a" {
 		t.Errorf("account: got %+v, %v", got, err)
 	}
 	_, err = s.Session(ctx, [32]byte{1})

@@ -175,6 +175,8 @@ CREATE TABLE follower (
 	seq      INTEGER NOT NULL, -- the last fact that was read
 	state    BLOB NOT NULL
 ) STRICT;
+`, `
+ALTER TABLE accounts ADD COLUMN must_change INTEGER NOT NULL DEFAULT 0; -- the password was given out by somebody else
 `}
 
 // keyMigrations make the table of keys.db, oldest first; released lines are

@@ -60,6 +60,7 @@ func runSuite(t *testing.T, open openFunc) {
 		"qualifications are replaced by kind":                    qualificationsReplaced,
 		"a person has one account":                               oneAccount,
 		"the first account is the first one":                     firstAccount,
+		"accounts are listed without their hashes":               accountsAreListed,
 		"a changed account keeps neither sessions nor tokens":    changedAccount,
 		"ended sessions stay ended":                              endedSessions,
 		"a token is its owner's alone to revoke":                 revokeToken,

@@ -162,7 +162,7 @@ func absentIsNotFound(t *testing.T, s *store.Store) {
 		"request":           func() error { _, err := s.Request(ctx, "x"); return err },
 		"finding":           func() error { _, err := s.Finding(ctx, "x"); return err },
 		"session to end":    func() error { return s.EndSession(ctx, [32]byte{}) },
-		"account to change": func() error { return s.ChangeAccount(ctx, "x", "h", true, at) },
+		"account to change": func() error { return s.ChangeAccount(ctx, anAccount("x", "e"), at) },
 		"token to revoke":   func() error { return s.RevokeToken(ctx, "x", "y", at) },
 		"task to confirm":   func() error { return s.ConfirmTask(ctx, "x", "e") },
 		"request to decide": func() error { return s.DecideRequest(ctx, "x", "confirmed", "e", at, "") },
