@@ -139,7 +139,7 @@ func (e *Entry) check() error {
 	switch {
 	case e.Kind == "" || len(e.Kind) > maxShort:
 		return fmt.Errorf("%w: a kind has 1 to %d bytes", ErrInvalid, maxShort)
-	case e.Kind == KindKey || e.Kind == KindStart || e.Kind == KindClock:
+	case e.Kind == KindKey || e.Kind == KindForget || e.Kind == KindStart || e.Kind == KindClock:
 		return fmt.Errorf("%w: records of kind %q are the ledger's own", ErrInvalid, e.Kind)
 	case len(e.Outcome) > maxShort:
 		return fmt.Errorf("%w: the outcome has more than %d bytes", ErrInvalid, maxShort)

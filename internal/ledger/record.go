@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Kind says what a record is. Apart from the ledger's own three (KindKey,
-// KindStart, KindClock), which no Entry may carry, kinds are opaque to it.
+// Kind says what a record is. Apart from the ledger's own four (KindKey,
+// KindForget, KindStart, KindClock), which no Entry may carry, kinds are opaque
+// to it.
 type Kind string
 
 // The kinds of records.
@@ -19,6 +20,7 @@ const (
 	KindAct      Kind = "act"      // somebody did something inside Paravent
 	KindObserved Kind = "observed" // a look-up seen elsewhere, brought in afterwards
 	KindKey      Kind = "key"      // a person's key was made; Detail: key id (16 bytes), check value (32)
+	KindForget   Kind = "forget"   // keys were destroyed (G5); Detail: their ids (16 bytes each), which name nobody
 	KindStart    Kind = "start"    // the ledger was created, opened or resumed; Detail: text
 	KindClock    Kind = "clock"    // the clock jumped; Detail: text
 )
