@@ -43,17 +43,19 @@ func (s *SQLite) Read(ctx context.Context, g access.Grant) (*Result, error) {
 	if g.Customer == "" {
 		return nil, access.Errorf(access.Invalid, "The grant names no customer.")
 	}
+	// Prepared before the transaction begins: one that holds a connection must
+	// never wait for another.
+	parts, err := s.parts(ctx, g)
+	if err != nil {
+		return nil, fmt.Errorf("read source %s: %w", s.name, err)
+	}
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, fmt.Errorf("read source %s: %w", s.name, err)
 	}
 	result := &Result{}
-	for _, p := range s.plans {
-		cells, granted := p.cells(g)
-		if !granted {
-			continue
-		}
-		if err := s.readTable(ctx, tx, p, g, cells, result); err != nil {
+	for _, p := range parts {
+		if err := s.readTable(ctx, tx, p, g, result); err != nil {
 			return nil, errors.Join(fmt.Errorf("read source %s, table %s: %w", s.name, p.table.Name, err), rollback(tx))
 		}
 	}
@@ -61,6 +63,35 @@ func (s *SQLite) Read(ctx context.Context, g access.Grant) (*Result, error) {
 		return nil, fmt.Errorf("read source %s: %w", s.name, err)
 	}
 	return result, nil
+}
+
+// A part is what one read does with one table.
+type part struct {
+	plan
+	cells []cell
+	stmt  *sql.Stmt // nil: no row is within reach
+	args  []any
+}
+
+// parts returns the tables of which the grant shows something.
+func (s *SQLite) parts(ctx context.Context, g access.Grant) ([]part, error) {
+	var all []part
+	for _, p := range s.plans {
+		cells, granted := p.cells(g)
+		if !granted {
+			continue
+		}
+		one := part{plan: p, cells: cells}
+		if query, args, ok := p.query(g, cells); ok {
+			stmt, err := s.prepared(ctx, query)
+			if err != nil {
+				return nil, fmt.Errorf("table %s: %w", p.table.Name, err)
+			}
+			one.stmt, one.args = stmt, args
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // rollback ends a transaction that wrote nothing. One that its context has ended
@@ -73,21 +104,20 @@ func rollback(tx *sql.Tx) error {
 }
 
 // readTable appends one table to the result.
-func (s *SQLite) readTable(ctx context.Context, tx *sql.Tx, p plan, g access.Grant, cells []cell, result *Result) (err error) {
+func (s *SQLite) readTable(ctx context.Context, tx *sql.Tx, p part, g access.Grant, result *Result) (err error) {
 	table := Table{Name: p.table.Name, Rows: [][]any{}}
 	read := 0
-	for _, c := range cells {
+	for _, c := range p.cells {
 		table.Columns = append(table.Columns, Column{Name: c.column.Name, Category: c.column.Category, Masked: c.mask != ""})
 		if c.read {
 			read++
 		}
 	}
 	defer func() { result.Tables = append(result.Tables, table) }()
-	query, args, ok := p.query(g, cells)
-	if !ok {
+	if p.stmt == nil {
 		return nil
 	}
-	rows, err := tx.QueryContext(ctx, query, args...)
+	rows, err := tx.StmtContext(ctx, p.stmt).QueryContext(ctx, p.args...)
 	if err != nil {
 		return err
 	}
@@ -107,7 +137,7 @@ func (s *SQLite) readTable(ctx context.Context, tx *sql.Tx, p plan, g access.Gra
 		if result.Cut = result.Cut || result.Rows >= s.maxRows; result.Cut {
 			return nil
 		}
-		row, size := s.row(cells, values[2:])
+		row, size := s.row(p.cells, values[2:])
 		if result.Cut = result.Bytes+size > s.maxBytes; result.Cut {
 			return nil
 		}
@@ -116,6 +146,23 @@ func (s *SQLite) readTable(ctx context.Context, tx *sql.Tx, p plan, g access.Gra
 		result.Bytes += size
 	}
 	return rows.Err()
+}
+
+// prepared returns the statement, prepared once. There are as many as tables,
+// sets of categories and reaches in use; ids and values are never part of one.
+func (s *SQLite) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt, ok := s.stmts.Load(query); ok {
+		return stmt.(*sql.Stmt), nil
+	}
+	stmt, err := s.db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	kept, loaded := s.stmts.LoadOrStore(query, stmt)
+	if loaded {
+		return kept.(*sql.Stmt), stmt.Close()
+	}
+	return stmt, nil
 }
 
 // within reports whether a row's time is within the grant's reach. A time that

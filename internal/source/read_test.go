@@ -297,3 +297,32 @@ func TestTheSourceCannotWrite(t *testing.T) {
 		}
 	}
 }
+
+// Many first reads at once, each of other categories, need more connections
+// than there are: none may hold one while it waits for another.
+func TestManyFirstReadsAtOnceDoNotBlockEachOther(t *testing.T) {
+	s := open(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	all := grant("c1", access.ReachAll).Categories
+	errs := make(chan error)
+	const reads = 64
+	for i := range reads {
+		g := grant("c1", access.ReachAll)
+		g.Categories = nil
+		for j, c := range all {
+			if i>>j&1 != 0 || j == 0 {
+				g.Categories = append(g.Categories, c)
+			}
+		}
+		go func() {
+			_, err := s.Read(ctx, g)
+			errs <- err
+		}()
+	}
+	for range reads {
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
+	}
+}

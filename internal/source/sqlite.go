@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"paravent/internal/policy"
 )
@@ -30,6 +31,7 @@ type SQLite struct {
 	key      []byte
 	maxRows  int
 	maxBytes int64
+	stmts    sync.Map // SQL -> *sql.Stmt
 }
 
 // An Option changes how a source reads.
