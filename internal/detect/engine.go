@@ -104,7 +104,7 @@ func (e *Engine) Take() (findings, samples []Finding) {
 // which something is due still counts for it, so it is fed first.
 func (e *Engine) tick(at int64) {
 	if e.st.Now == 0 {
-		e.st.Day = at / day
+		e.st.Day, e.st.Start = at/day, at
 	}
 	for {
 		next := (e.st.Day + 1) * day

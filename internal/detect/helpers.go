@@ -85,7 +85,7 @@ func (e *Engine) helpersOf(a, b int32, favours []favour, now int64) {
 	}
 	back, forth := len(tasks[0]), len(tasks[1])
 	returned := min(back, forth)
-	if !e.person(a).seldomOpens(now) && !e.person(b).seldomOpens(now) {
+	if !e.seldom(a, now) && !e.seldom(b, now) {
 		returned-- // between two who open many, one may be chance
 	}
 	if returned <= 0 || len(lookers) < 2 {

@@ -93,7 +93,7 @@ func (e *Engine) grade(v *visit, now int64) judged {
 		}
 		_, channel := e.facts.Opened(g.OwnTask)
 		j.Untraced = channel == "mail" || channel == "chat"
-		j.Seldom = e.person(v.E).seldomOpens(v.First)
+		j.Seldom = e.seldom(v.E, v.First)
 	}
 	return j
 }

@@ -14,7 +14,7 @@ type Options struct {
 	SamplesPerDay int                // random samples a day beside the queue; default a fifth of the budget, at least 1; negative: none
 	Seed          uint64             // chooses the samples; a review takes it from the hash of its input
 	HoldFor       time.Duration      // how long a pair waits for late facts after its last look-up. Default 1 h
-	Threshold     float64            // score (0..1) below which nothing is raised. Default 0.75
+	Threshold     float64            // score (0..1) below which nothing is raised. Default 0.78
 	Window        time.Duration      // how long unexplained look-ups and closed tasks are remembered. Default 90 days
 	Fresh         time.Duration      // how long a finding that found the day full may wait for another. Default 7 days
 	Templates     []explain.Template // nil: explain.Defaults

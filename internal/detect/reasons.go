@@ -123,7 +123,7 @@ func (e *Engine) moment(rs *reasons, h *history, t *judged) {
 	if t.NewOrder && !t.Own {
 		rs.add("new_order", weightOrder*u, "The customer had placed an order within a day before.")
 	}
-	if t.Home && t.Depth > 0 {
+	if t.Home && t.Depth > 0 && t.NoCase && !t.Own {
 		rs.add("household_of", weightHome*u, "This employee had just served somebody else of the customer's household.")
 	}
 	if l := e.facts.Leaves(h.E); l > 0 && l > t.First && l-t.First < 31*day {

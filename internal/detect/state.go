@@ -14,6 +14,7 @@ import (
 type (
 	state struct {
 		Now, Day   int64 // Day: the UTC day (Now/day) in which findings are being raised
+		Start      int64 // the first moment heard of
 		Seq        int64
 		Visits     []visit
 		FreeVisit  []int32

@@ -155,14 +155,18 @@ func (p *person) openedTask(at int64) {
 	p.Opened = append(p.Opened, at)
 }
 
-// seldomOpens reports whether the employee hardly ever opened tasks in the four
-// weeks before at.
-func (p *person) seldomOpens(at int64) bool {
+// seldom reports whether the employee hardly ever opens tasks, by the four weeks
+// before at. While less than a week has been seen of anything, nobody can say.
+func (e *Engine) seldom(en int32, at int64) bool {
+	seen := at - e.st.Start
+	if seen < 7*day {
+		return false
+	}
 	n := 0
-	for _, t := range p.Opened {
+	for _, t := range e.person(en).Opened {
 		if t > at-28*day {
 			n++
 		}
 	}
-	return n <= opensSeldom
+	return int64(n)*28*day <= opensSeldom*min(seen, 28*day)
 }

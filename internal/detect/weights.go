@@ -8,36 +8,36 @@ package detect
 // but those of scope and own word are multiplied by how far the look-ups stay
 // unexplained, so a good explanation takes the weight out of a tie as well.
 const (
-	defaultThreshold = 0.775 // a sum of 1.5
+	defaultThreshold = 0.78 // a sum of a little over 1.5
 
 	searchHit = 0.25 // a name in a result list was shown, not opened
 
 	// One employee at one customer.
-	weightOpen      = 0.5 // nothing explains it
-	weightNoCase    = 0.3 // nobody works on anything for her
-	weightDormant   = 0.6 // named a task long closed
-	weightDeep      = 0.3 // went on to orders, goods, payments, deliveries
-	weightDays      = 0.7 // each doubling of the days on which it stays open
-	weightSameDay   = 0.2 // each further visit on one day
-	weightSelf      = 2.0 // own account
-	weightDeclared  = 1.5 // family, former partner, neighbour
-	weightHousehold = 1.5 // same address
-	weightColleague = 0.9 // coworker of the same team, or a declared one
-	weightCoworker  = 0.3 // any other employee's account
-	weightSurname   = 0.8 // the same surname, less the more customers bear it
-	weightHome      = 0.9 // the household of a customer whom he had just served
-	weightNotable   = 0.6 // in the public eye
-	weightNews      = 0.8 // in the news within three days
-	weightOrder     = 0.3 // ordered within the day before
-	weightLeaving   = 0.4 // leaves within a month
-	weightMoved     = 0.2 // device or site changed within the session
+	weightOpen      = 0.5  // nothing explains it
+	weightNoCase    = 0.3  // nobody works on anything for her
+	weightDormant   = 0.6  // named a task long closed
+	weightDeep      = 0.3  // went on to orders, goods, payments, deliveries
+	weightDays      = 0.7  // each doubling of the days on which it stays open
+	weightSameDay   = 0.2  // each further visit on one day
+	weightSelf      = 2.0  // own account
+	weightDeclared  = 1.5  // family, former partner, neighbour
+	weightHousehold = 1.5  // same address
+	weightColleague = 0.9  // coworker of the same team, or a declared one
+	weightCoworker  = 0.3  // any other employee's account
+	weightSurname   = 0.8  // the same surname, less the more customers bear it
+	weightHome      = 0.9  // the household of a customer whom he had just served
+	weightNotable   = 0.6  // in the public eye
+	weightNews      = 0.8  // in the news within three days
+	weightOrder     = 0.3  // ordered within the day before
+	weightLeaving   = 0.2  // leaves within a month
+	weightMoved     = 0.45 // device or site changed within the session
 
 	// Scope: orders opened that show what the task's purpose doesn't need.
 	weightBeyond = 0.3 // each such order
 	weightOrders = 0.2 // each different order in one visit beyond the third
 
 	// Own word: a task that only the employee stands behind.
-	weightOwn     = 0.2
+	weightOwn     = 0.1
 	weightSeldom  = 0.4 // he opens hardly any tasks
 	weightChannel = 0.4 // a mail or chat that no server saw
 

@@ -237,7 +237,7 @@ func (f *Facts) beside(t *task, cu *customer, e int32, now int64) float64 {
 		case k.At > now || k.At < t.Opened-contactBefore:
 		case !k.Out && k.At <= t.Opened+contactAfter:
 			return 1
-		case k.Out && k.At >= t.Opened:
+		case k.Out && k.At >= t.Opened && (t.Closed == 0 || k.At <= t.Closed+day):
 			best = max(best, 0.8) // the mail server saw an answer leave
 		}
 	}

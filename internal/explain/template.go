@@ -41,23 +41,23 @@ type Template struct {
 func Defaults() []Template {
 	const day = 24 * time.Hour
 	return []Template{
-		{ID: "assigned", Title: "Assigned to this employee", Link: LinkAssigned, After: time.Hour, Fades: 3 * day, Strength: 0.97,
+		{ID: "assigned", Title: "Assigned to this employee", Link: LinkAssigned, After: time.Hour, Fades: 36 * time.Hour, Strength: 0.97,
 			Text: "An open task about this customer was assigned to this employee."},
 		{ID: "contact", Title: "Took the customer's contact", Link: LinkContact, After: 2 * time.Hour, Fades: 12 * time.Hour, Strength: 0.98,
 			Text: "The customer called or wrote, and the contact was given to this employee."},
-		{ID: "working", Title: "Worked on an open task right after", Link: LinkWorking, Fades: 3 * day, Strength: 0.99,
+		{ID: "working", Title: "Worked on an open task right after", Link: LinkWorking, Fades: 36 * time.Hour, Strength: 0.99,
 			Text: "This employee worked on an open task about this customer within the hour after the look-up."},
-		{ID: "handed", Title: "Handed over", Link: LinkHanded, After: time.Hour, Fades: 3 * day, Strength: 0.95,
+		{ID: "handed", Title: "Handed over", Link: LinkHanded, After: time.Hour, Fades: 36 * time.Hour, Strength: 0.95,
 			Text: "An open task about this customer was this employee's before it was handed over."},
 		{ID: "reviewed", Title: "Leads those who worked on it", Link: LinkReviewed, After: 3 * day, Fades: 7 * day, Strength: 0.93,
 			Text: "This employee leads somebody who worked on a recent task about this customer."},
-		{ID: "opened", Title: "Opened after the customer's contact", Link: LinkOpened, After: time.Hour, Fades: 3 * day, Strength: 0.92,
+		{ID: "opened", Title: "Opened after the customer's contact", Link: LinkOpened, After: time.Hour, Fades: 36 * time.Hour, Strength: 0.92,
 			Text: "This employee opened a task about this customer, and something of the customer's stands beside it."},
-		{ID: "worked", Title: "Own earlier work on an open task", Link: LinkWorked, After: time.Hour, Fades: 3 * day, Strength: 0.87,
+		{ID: "worked", Title: "Own earlier work on an open task", Link: LinkWorked, After: time.Hour, Fades: 36 * time.Hour, Strength: 0.87,
 			Text: "This employee had already worked on an open task about this customer."},
 		{ID: "called", Title: "The customer called or wrote just then", Link: LinkCalled, After: 30 * time.Minute, Fades: 2 * time.Hour, Strength: 0.86,
 			Text: "The customer called or wrote just then; who took it isn't known."},
-		{ID: "team", Title: "Assigned to the team", Link: LinkTeam, After: time.Hour, Fades: 3 * day, Strength: 0.61,
+		{ID: "team", Title: "Assigned to the team", Link: LinkTeam, After: time.Hour, Fades: 36 * time.Hour, Strength: 0.61,
 			Text: "An open task about this customer was assigned to this employee's team."},
 	}
 }
