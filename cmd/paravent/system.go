@@ -134,7 +134,7 @@ func (s *system) openDoors() error {
 		return err
 	}
 	people, err := console.New(console.Config{
-		SignOn: s.signOn, Lookups: s.lookups, Requests: s.approvals, RequestStates: s.store, Tasks: s.store, Standings: s.tasks, People: s.store,
+		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, RequestStates: s.store, Tasks: s.store, Standings: s.tasks, People: s.store,
 		Findings: s.store, Index: s.store, Policy: s.policy, System: s.state, Pseudonym: s.lookups.Pseudonym,
 		Clock: s.clock, Log: s.log, TLS: s.config.TLSCert != "", Hosts: s.hosts(), Zone: s.config.Zone,
 	})

@@ -19,6 +19,15 @@ const (
 	actOpenSamples  = "open_samples"  // the list
 	actOpenFinding  = "open_finding"  // About: the finding or sample
 	actWhoLooked    = "who_looked"    // who looked at a customer
+
+	actListAccounts   = "list_accounts"   // the list
+	actAddAccount     = "add_account"     // About: the login; Employee or Customer: whose it is, here and below
+	actResetPassword  = "reset_password"  // About: the login
+	actCloseAccount   = "close_account"   // About: the login
+	actOpenAccount    = "open_account"    // About: the login
+	actAccountRefused = "account_refused" // About: the change that was refused
+	actChangePassword = "change_password" // his own; About: the login
+	actRevokeToken    = "revoke_token"    // his own
 )
 
 // actTitle is an act in the words of the pages.
@@ -40,6 +49,20 @@ func actTitle(name string) string {
 		return "Opened a finding"
 	case actWhoLooked:
 		return "Asked who looked"
+	case actListAccounts:
+		return "Read the list of accounts"
+	case actAddAccount:
+		return "Made an account"
+	case actResetPassword:
+		return "Gave out a new first password"
+	case actCloseAccount:
+		return "Closed an account"
+	case actOpenAccount:
+		return "Opened an account again"
+	case actAccountRefused:
+		return "Tried to change an account that isn’t his to change"
+	case actChangePassword:
+		return "Changed the own password"
 	}
 	return words(name) // an act of another package, such as agree or lift_lock
 }
@@ -54,6 +77,14 @@ func actTitleForHer(name string) string {
 		return "Reviewed look-ups of your data"
 	case actOpenRequest:
 		return "Was asked whether a colleague may look"
+	case actAddAccount:
+		return "Made an account for you"
+	case actResetPassword:
+		return "Gave out a new first password for your account"
+	case actCloseAccount:
+		return "Closed your account"
+	case actOpenAccount:
+		return "Opened your account again"
 	case "agree":
 		return "Agreed that a colleague may look"
 	case "decline":

@@ -70,6 +70,7 @@ func links(in identity.SignedIn) []link {
 		{workers, link{Href: "/tasks", Text: "My tasks"}},
 		{workers, link{Href: "/caller", Text: "Find the caller"}},
 		{operators, link{Href: "/system", Text: "System"}},
+		{operators, link{Href: "/accounts", Text: "Accounts"}},
 		{customers, link{Href: "/mine", Text: "Who looked at my data"}},
 		{employees, link{Href: "/own", Text: "My look-ups"}},
 	}
@@ -116,7 +117,7 @@ func instead(in identity.SignedIn) string {
 	case r == "":
 		return "Your account shows who looked at your data."
 	case r == access.RoleAdministrator:
-		return "Administrators keep the system running. They see no customer and no finding; a privacy officer does."
+		return "Administrators keep the system and its accounts. They see no customer and no finding; a privacy officer does."
 	case readers(in) && r == access.RoleAuditor:
 		return "Auditors read overview, findings, samples and who looked at a customer. They change nothing."
 	case readers(in):

@@ -269,7 +269,8 @@ func TestPicturesOfEveryPage(t *testing.T) {
 			{"lead", "/requests", "requests"}, {"lead", "/tasks", "empty"},
 			{"officer", "/overview", "overview"}, {"officer", "/findings", "findings"}, {"officer", "/findings/f1", "finding"},
 			{"officer", "/samples", "samples"}, {"officer", "/customers?id=c1", "customer"}, {"officer", "/customers", "ask"},
-			{"admin", "/system", "system"}, {"customer", "/mine", "mine"},
+			{"admin", "/system", "system"}, {"admin", "/accounts", "accounts"}, {"agent", "/account", "account"},
+			{"customer", "/mine", "mine"}, {"customer", "/account", "heraccount"},
 		} {
 			steps := []step{b.as(h.sessions[visit.role]), chromedp.Navigate(base + visit.path)}
 			if visit.name == "overview" {

@@ -15,6 +15,7 @@ import (
 // otherwise.
 type Config struct {
 	SignOn        SignOn
+	Accounts      Accounts
 	Lookups       Lookups
 	Requests      Requests
 	RequestStates RequestStates
@@ -59,7 +60,7 @@ type console struct {
 // missing rather than serve with a weaker check.
 func New(cfg Config) (http.Handler, error) {
 	for name, missing := range map[string]bool{
-		"SignOn": cfg.SignOn == nil, "Lookups": cfg.Lookups == nil, "Requests": cfg.Requests == nil,
+		"SignOn": cfg.SignOn == nil, "Accounts": cfg.Accounts == nil, "Lookups": cfg.Lookups == nil, "Requests": cfg.Requests == nil,
 		"RequestStates": cfg.RequestStates == nil, "Tasks": cfg.Tasks == nil, "Standings": cfg.Standings == nil,
 		"People": cfg.People == nil, "Findings": cfg.Findings == nil, "Index": cfg.Index == nil, "Policy": cfg.Policy == nil,
 		"System": cfg.System == nil, "Pseudonym": cfg.Pseudonym == nil, "Clock": cfg.Clock == nil, "Log": cfg.Log == nil,

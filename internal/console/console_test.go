@@ -174,7 +174,7 @@ func (h *house) open(t *testing.T, options []func(*console.Config)) {
 	h.system = &console.System{Version: "test", Schema: 1, StoreOK: true, Started: testenv.Start.Add(-3 * time.Hour), Node: "test",
 		Ledger: ledger.State{OK: true}, LedgerSize: 1234, Explained: 990, Unexplained: 10}
 	cfg := console.Config{
-		SignOn: env.Identity, Lookups: h.lookups, Requests: approvals, RequestStates: env.Store, Tasks: env.Store, Standings: env.Tasks,
+		SignOn: env.Identity, Accounts: env.Identity, Lookups: h.lookups, Requests: approvals, RequestStates: env.Store, Tasks: env.Store, Standings: env.Tasks,
 		People: env.Store, Findings: env.Store, Index: env.Store, Policy: p, System: func() console.System { return *h.system },
 		Pseudonym: service.Pseudonym, Clock: env.Clock.Now, Log: log,
 	}

@@ -13,7 +13,8 @@ import (
 	"paravent/internal/task"
 )
 
-// SignOn proves who sits before the page; identity.Service is one.
+// SignOn proves who sits before the page and keeps what proves him;
+// identity.Service is one.
 type SignOn interface {
 	// SignIn returns the session's secret for the cookie. Any mistake is the
 	// same access.Unauthenticated error; a throttled login says when to try again.
@@ -22,6 +23,33 @@ type SignOn interface {
 	Session(ctx context.Context, secret string) (identity.SignedIn, error)
 	// SignOut ends the session; afterwards its secret proves nothing.
 	SignOut(ctx context.Context, secret string) error
+	// SetPassword changes the password of whoever is signed in and ends all his
+	// sessions. A wrong old one is access.Denied, an unfit new one access.Invalid.
+	SetPassword(ctx context.Context, in identity.SignedIn, old, password string, record identity.Record) error
+	// Tokens returns his access tokens that aren't revoked, newest first.
+	Tokens(ctx context.Context, who identity.Who) ([]identity.Token, error)
+	// RevokeToken ends one of his own; access.NotFound where it isn't.
+	RevokeToken(ctx context.Context, who identity.Who, id string) error
+}
+
+// Accounts lets the first administrator in, and administrators keep everybody
+// else's accounts; identity.Service is one. Each change is recorded by the
+// function that is handed in, before it is made (G7).
+type Accounts interface {
+	// IsSetUp reports, cheaply, whether there is any account.
+	IsSetUp(ctx context.Context) (bool, error)
+	// Setup adds the first administrator: access.Conflict where there is any
+	// account, access.Denied where the code is wrong, access.Unavailable after
+	// many tries.
+	Setup(ctx context.Context, code, login, name, password string) error
+	// Accounts lists accounts, employees' first, at most limit.
+	Accounts(ctx context.Context, by identity.Who, find string, limit int) ([]identity.Account, error)
+	// Enrol adds an account and returns it with its first password.
+	Enrol(ctx context.Context, by identity.Who, a identity.Account, record identity.Record) (identity.Account, string, error)
+	// ResetPassword returns a new first password; never for his own (G8).
+	ResetPassword(ctx context.Context, by identity.Who, login string, record identity.Record) (string, error)
+	// SetDisabled closes or opens an account; never his own (G8).
+	SetDisabled(ctx context.Context, by identity.Who, login string, disabled bool, record identity.Record) error
 }
 
 // Lookups is the one way to customers' data and to the ledger; lookup.Service

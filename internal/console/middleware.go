@@ -109,6 +109,10 @@ func (v *visit) admit(rt route) error {
 	if v.r.Method == http.MethodPost && !sameToken(v.r.PostFormValue("csrf"), v.in.CSRF) {
 		return foreignForm()
 	}
+	if v.in.MustChange && !slices.Contains(beforeChange, rt.pattern) {
+		v.redirect("/account")
+		return nil
+	}
 	if rt.may(v.in) {
 		return nil
 	}

@@ -34,6 +34,8 @@ func TestEachRoleOpensItsPagesAndNoOther(t *testing.T) {
 		{"/customers", "officer auditor"},
 		{"/customers?id=c1", "officer auditor"},
 		{"/system", "admin"},
+		{"/accounts", "admin"},
+		{"/account", "agent lead officer auditor admin program stranger customer"},
 		{"/mine", "customer"},
 	} {
 		for _, role := range roles {

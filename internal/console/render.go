@@ -78,11 +78,13 @@ type frame struct {
 	Who     string
 	Role    string
 	Links   []link
-	CSRF    string
-	Version string
-	Zone    string
-	Warning string // the system's state, where it keeps people from working
-	Data    any
+	// AtAccount says that this is the page behind the visitor's name.
+	AtAccount bool
+	CSRF      string
+	Version   string
+	Zone      string
+	Warning   string // the system's state, where it keeps people from working
+	Data      any
 }
 
 // show answers with a page, or with the page's part called answer when htmx
@@ -123,8 +125,12 @@ func (v *visit) frame(title string, data any) frame {
 			f.Who = string(e.ID)
 		}
 	} else {
-		f.Who, f.Role = string(v.in.Customer.ID()), roleTitle("")
+		f.Who, f.Role = v.in.Login, accountTitle(v.in.Kind)
+		if id := v.in.Customer.ID(); id != "" {
+			f.Who = string(id)
+		}
 	}
+	f.AtAccount = v.r.URL.Path == "/account"
 	f.Links = links(v.in)
 	for i := range f.Links {
 		href := f.Links[i].Href

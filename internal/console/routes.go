@@ -22,6 +22,13 @@ func (c *console) routes() []route {
 		{"GET /sign-in", nil, (*visit).signInPage},
 		{"POST /sign-in", nil, (*visit).signIn},
 		{"POST /sign-out", signedIn, (*visit).signOut},
+		{"GET /setup", nil, (*visit).setupPage},
+		{"POST /setup", nil, (*visit).setup},
+
+		// Everybody's own account.
+		{"GET /account", signedIn, (*visit).account},
+		{"POST /account/password", signedIn, (*visit).changePassword},
+		{"POST /account/tokens/{token}/revoke", employees, (*visit).revokeToken},
 
 		// Who works tasks.
 		{"GET /tasks", workers, (*visit).tasks},
@@ -47,15 +54,24 @@ func (c *console) routes() []route {
 
 		// Who runs the system.
 		{"GET /system", operators, (*visit).system},
+		{"GET /accounts", operators, (*visit).accounts},
+		{"POST /accounts", operators, (*visit).addAccount},
+		{"POST /accounts/{login}/password", operators, (*visit).resetPassword},
+		{"POST /accounts/{login}/close", operators, (*visit).closeAccount},
+		{"POST /accounts/{login}/open", operators, (*visit).openAccount},
 
 		// The customer herself.
 		{"GET /mine", customers, (*visit).mine},
 	}
 }
 
+// beforeChange are the routes that are open to somebody who has only a first
+// password, which two people know; every other sends him to change it.
+var beforeChange = []string{"GET /account", "POST /account/password", "POST /sign-out"}
+
 // handler joins routes and middleware. What stands before each page, outermost
 // first: recovery, request id, headers, host, size of the body, same origin;
-// then, per route, session, audience, form token.
+// then, per route, session, form token, first password, audience.
 func (c *console) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range c.routes() {

@@ -16,6 +16,20 @@ type signInForm struct {
 	Message    string
 	Hint       string
 	SignInHint string
+	Note       string // what was done a moment ago
+	Setup      bool   // nobody has an account yet
+}
+
+// What the sign-in page can tell of what was done a moment ago, by the word in
+// its address.
+const (
+	noteSetUp   = "set-up"
+	noteChanged = "changed"
+)
+
+var signInNotes = map[string]string{
+	noteSetUp:   "Paravent is set up. Sign in with the name and password that you have just chosen.",
+	noteChanged: "Your password is changed, and every session has ended. Sign in with the new one.",
 }
 
 // home handles GET /: everybody's first page.
@@ -34,8 +48,14 @@ func (v *visit) signInPage() error {
 	if err != nil {
 		return err
 	}
+	done, err := v.c.Accounts.IsSetUp(v.r.Context())
+	if err != nil {
+		return err
+	}
+	query := v.r.URL.Query()
 	return v.show(http.StatusOK, "signin", "Sign in", signInForm{
-		Token: v.c.formToken(device), Next: localPath(v.r.URL.Query().Get("next")), SignInHint: v.c.SignInHint,
+		Token: v.c.formToken(device), Next: localPath(query.Get("next")), SignInHint: v.c.SignInHint,
+		Note: signInNotes[query.Get("note")], Setup: !done,
 	})
 }
 

@@ -172,16 +172,16 @@ func CheckPassword(login, password string) error {
 }
 
 // CheckLogin says what is wrong with a login, as access.Invalid; nil when it is
-// fine. A login is 1 to 64 of a-z, 0-9 and . _ @ + -, so that two that look
-// alike are the same.
+// fine. A login is 1 to 64 of a-z, 0-9 and . _ @ + -, the first a letter or
+// digit, so that two that look alike are the same and each can stand in a path.
 func CheckLogin(login string) error {
-	ok := len(login) >= 1 && len(login) <= 64
+	ok := len(login) >= 1 && len(login) <= 64 && !strings.ContainsAny(login[:1], "._@+-")
 	for _, r := range login {
 		ok = ok && (r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("._@+-", r))
 	}
 	if !ok {
 		return access.Errorf(access.Invalid, "The login can't be used.").
-			WithHint("Use 1 to 64 of the letters a to z, digits and . _ @ + -")
+			WithHint("Use 1 to 64 of the letters a to z, digits and . _ @ + -, a letter or digit first.")
 	}
 	return nil
 }
