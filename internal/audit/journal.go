@@ -1,0 +1,168 @@
+package audit
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"paravent/internal/ledger"
+)
+
+// A chain joins the stretches of a journal in their order.
+type chain struct {
+	report *Report
+	o      *reading
+	before *stretch // nil before the first
+	keys   keyBook
+	roots  map[uint64]ledger.Hash
+	kinds  map[ledger.Kind]uint64
+	broken bool // from some record on the leaf hashes aren't all known
+	sink   func(from uint64, hashes []ledger.Hash)
+}
+
+// run reads all segments, as many at once as there are processors, and joins
+// what came of each in order.
+func (c *chain) run(ctx context.Context) error {
+	numbers := c.o.journal.Segments()
+	type slot struct {
+		number uint64
+		limit  int64
+		done   chan *stretch
+	}
+	// What is read ahead of the joining is bounded.
+	workers := runtime.GOMAXPROCS(0)
+	slots, ahead := make(chan slot), make(chan slot, 2*workers)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wg.Go(func() {
+		defer close(slots)
+		defer close(ahead)
+		for i, n := range numbers {
+			s := slot{number: n, limit: c.limit(numbers, i), done: make(chan *stretch, 1)}
+			select {
+			case ahead <- s:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case slots <- s:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	for range workers {
+		wg.Go(func() {
+			for s := range slots {
+				s.done <- c.o.read(ctx, s.number, s.limit, nil)
+			}
+		})
+	}
+	for s := range ahead {
+		select {
+		case got := <-s.done:
+			if got.headless && c.before != nil {
+				got = c.o.read(ctx, s.number, s.limit, c.before)
+			}
+			c.join(got)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return ctx.Err()
+}
+
+// limit returns how many bytes of the segment numbers[i] count: the next one's
+// header says it. Below 0: nobody does.
+func (c *chain) limit(numbers []uint64, i int) int64 {
+	if i+1 == len(numbers) || numbers[i+1] != numbers[i]+1 {
+		return -1
+	}
+	h, err := c.o.journal.Head(numbers[i+1])
+	if err != nil || h.Previous < 0 {
+		return -1
+	}
+	return h.Previous
+}
+
+// join checks how a stretch continues the one before it.
+func (c *chain) join(s *stretch) {
+	r := c.report
+	r.Segments++
+	r.Heads += s.heads
+	r.Count += s.count - len(s.problems)
+	r.add(s.problems...)
+	for _, n := range s.notes {
+		if len(r.Notes) < maxNotes {
+			r.Notes = append(r.Notes, n)
+		}
+	}
+	c.joinPlace(s)
+	c.joinTime(s)
+	c.keys.join(r, s)
+	for size, root := range s.roots {
+		c.roots[size] = root
+	}
+	for k, n := range s.kinds {
+		c.kinds[k] += n
+	}
+	if c.broken = c.broken || !s.whole; !c.broken && c.sink != nil {
+		c.sink(s.end-uint64(len(s.hashes)), s.hashes)
+	}
+	s.hashes, s.used, s.keys = nil, nil, nil
+	c.before = s
+}
+
+// joinPlace checks which ledger the segment is of and what tree it continues.
+func (c *chain) joinPlace(s *stretch) {
+	r, file := c.report, ledger.SegmentFile(s.number)
+	var end uint64
+	var root *ledger.Hash // of the tree before, as a signed head states it
+	next := uint64(1)
+	if b := c.before; b != nil {
+		next, end = b.number+1, b.end
+		if b.heads > 0 {
+			root = &b.last.Root
+		}
+	}
+	if s.number != next {
+		r.problem(ledger.SegmentFile(next), unknown, int64(end), "the segment is missing")
+		c.broken = true
+	}
+	if s.headless {
+		return
+	}
+	if s.head.Origin != c.o.origin || s.head.Key != c.o.key {
+		r.problem(file, 0, int64(s.head.Size), "the segment is of another ledger (%q)", s.head.Origin)
+	}
+	before, _ := frontierOf(s.head.Size, s.head.Edge)
+	switch {
+	case s.head.Size > end && s.number == next:
+		r.problem(file, 0, int64(end), "records %d to %d are missing before the segment", end, s.head.Size-1)
+		c.broken = true
+	case s.head.Size < end:
+		r.problem(file, 0, int64(s.head.Size), "the segment begins with record %d, though the one before ends with record %d", s.head.Size, end-1)
+		c.broken = true
+	case s.head.Size == end && root != nil && before.root() != *root:
+		r.problem(file, 0, int64(end), "the segment continues another tree than the one before it")
+		c.broken = true
+	}
+}
+
+// joinTime checks that time goes on from segment to segment.
+func (c *chain) joinTime(s *stretch) {
+	if c.before == nil || !c.before.stop.known {
+		return
+	}
+	last := c.before.stop
+	if !s.start.known {
+		s.stop = last
+		return
+	}
+	if s.start.at < last.at && !s.start.jump {
+		c.report.problem(ledger.SegmentFile(s.number), unknown, int64(s.start.record),
+			"its time is before that of record %d, and no clock leaf says why", last.record)
+	}
+}

@@ -1,0 +1,264 @@
+package audit
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"paravent/internal/ledger"
+)
+
+// A stretch is what came of reading one segment of the journal by itself. What
+// needs the segments before it is left to whoever joins them.
+type stretch struct {
+	number   uint64
+	head     ledger.SegmentHead
+	headless bool // its header can't be read
+	problems []Problem
+	count    int
+	notes    []string
+
+	end    uint64            // size of the tree after its last batch
+	tree   frontier          // after its last batch; of no use unless whole
+	whole  bool              // every record was read and the tree is known
+	last   ledger.SignedHead // the last batch's
+	lastAt int64             // offset of the last batch
+	heads  int
+	torn   int64                  // bytes of an unfinished batch at the end
+	hashes []ledger.Hash          // of the leaves, where they were asked for and whole
+	roots  map[uint64]ledger.Hash // of the sizes that were asked for
+	keys   []keyLeaf
+	used   map[ledger.KeyID]use
+	start  moment // first and last times read from the clock
+	stop   moment
+	kinds  map[ledger.Kind]uint64
+}
+
+// A moment is a time that was read from the ledger's clock.
+type moment struct {
+	at     int64 // microseconds since 1970 UTC
+	record uint64
+	jump   bool // the record is a clock leaf, which may step back
+	known  bool
+}
+
+// A keyLeaf is a leaf that tells of a key: that it was made, or destroyed.
+type keyLeaf struct {
+	id     ledger.KeyID
+	check  ledger.Hash
+	record uint64
+	gone   bool
+}
+
+// A use says where a key was used first and last, and how often.
+type use struct {
+	first, last uint64
+	count       uint64
+}
+
+// A reading is what a segment is read for.
+type reading struct {
+	journal *ledger.Inspection
+	pub     ed25519.PublicKey
+	origin  string
+	key     ledger.Hash     // SHA-256 of pub
+	watch   map[uint64]bool // sizes of which the root is wanted
+	hashes  bool            // leaf hashes are wanted
+	told    func(records int)
+}
+
+func (s *stretch) problem(p Problem) {
+	s.count++
+	if len(s.problems) < maxProblems {
+		s.problems = append(s.problems, p)
+	}
+}
+
+// read reads one segment of which limit bytes count (below 0: it's the last).
+// Where its header can't tell what tree it continues, before does, if that isn't
+// nil; else nothing more is read.
+func (o *reading) read(ctx context.Context, number uint64, limit int64, before *stretch) *stretch {
+	s := &stretch{number: number, roots: map[uint64]ledger.Hash{}, used: map[ledger.KeyID]use{}, kinds: map[ledger.Kind]uint64{}}
+	r, head, err := o.journal.Read(number, limit)
+	if err != nil {
+		s.problem(problemOf(err))
+	}
+	if r == nil {
+		s.headless = true
+		return s
+	}
+	defer r.Close() // only read
+	s.head = head
+	var ok bool
+	s.tree, ok = frontierOf(head.Size, head.Edge)
+	s.whole = true
+	if head.Number == 0 || !ok {
+		s.headless = true
+		if before == nil {
+			return s
+		}
+		s.tree, _ = frontierOf(before.tree.size, before.tree.nodes)
+		s.tree.size, s.whole = before.end, before.whole
+	}
+	s.end = s.tree.size
+	if o.watch[s.end] {
+		s.roots[s.end] = s.tree.root()
+	}
+	for ctx.Err() == nil {
+		b, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			s.problem(problemOf(err))
+			s.whole = false
+			continue
+		}
+		o.batch(s, b)
+	}
+	s.torn = r.Unfinished()
+	return s
+}
+
+// batch checks one batch.
+func (o *reading) batch(s *stretch, b *ledger.Batch) {
+	name := func(record uint64, format string, args ...any) {
+		s.problem(Problem{File: b.File, Byte: b.Offset, Record: int64(record), What: fmt.Sprintf(format, args...)})
+	}
+	switch {
+	case b.First > s.end:
+		name(s.end, "records %d to %d are missing: the next batch begins with record %d", s.end, b.First-1, b.First)
+		s.whole = false
+	case b.First < s.end:
+		name(b.First, "records %d to %d stand here a second time", b.First, min(s.end, b.End())-1)
+		s.whole = false
+	}
+	for i := range b.Records {
+		o.record(s, b, b.First+uint64(i), &b.Records[i])
+	}
+	s.end, s.last, s.lastAt = b.End(), b.Head, b.Offset
+	s.heads++
+	head := b.Head
+	head.Origin = o.origin
+	if s.whole && s.tree.root() != head.Root {
+		name(b.First, "records %d to %d don't hash to the root that their batch states", b.First, b.End()-1)
+		s.whole = false
+	}
+	if o.pub != nil && head.Verify(o.pub) != nil {
+		name(b.First, "the head of the tree of %d records is not signed by the ledger's key", head.Size)
+	}
+	if o.told != nil {
+		o.told(len(b.Records))
+	}
+}
+
+// record checks one record of a batch.
+func (o *reading) record(s *stretch, b *ledger.Batch, at uint64, r *ledger.StoredRecord) {
+	name := func(format string, args ...any) {
+		s.problem(Problem{File: b.File, Byte: b.Offset, Record: int64(at), What: fmt.Sprintf(format, args...)})
+	}
+	if s.whole {
+		h := leafHash(r.Leaf)
+		if o.hashes {
+			s.hashes = append(s.hashes, h)
+		}
+		s.tree.add(h)
+		if o.watch[s.tree.size] {
+			s.roots[s.tree.size] = s.tree.root()
+		}
+	}
+	l, err := ledger.ParseLeaf(r.Leaf)
+	if err != nil {
+		name("%v", err)
+		return
+	}
+	if !r.Intact() {
+		name("its sealed parts are not those that its leaf names")
+	}
+	s.kinds[l.Kind]++
+	for _, sealed := range r.Sealed {
+		if id, ok := ledger.KeyOf(sealed); ok {
+			u, known := s.used[id]
+			if !known {
+				u.first = at
+			}
+			u.last = at
+			u.count++
+			s.used[id] = u
+		}
+	}
+	o.time(s, &l, name)
+	o.ownKind(s, &l, name)
+}
+
+// time checks that times which the ledger's clock gave don't run backwards
+// unless a clock leaf says so.
+func (o *reading) time(s *stretch, l *ledger.Leaf, name func(string, ...any)) {
+	if l.Given {
+		return
+	}
+	us := l.Time.UnixMicro()
+	if l.Time.IsZero() {
+		us = 0
+	}
+	m := moment{at: us, record: l.Position, jump: l.Kind == ledger.KindClock, known: true}
+	if s.stop.known && m.at < s.stop.at && !m.jump {
+		name("its time is before that of record %d, and no clock leaf says why", s.stop.record)
+	}
+	if !s.start.known {
+		s.start = m
+	}
+	s.stop = m
+}
+
+// ownKind checks what a leaf of the ledger's own kinds says.
+func (o *reading) ownKind(s *stretch, l *ledger.Leaf, name func(string, ...any)) {
+	if l.Position == 0 && (l.Kind != ledger.KindStart || string(l.Detail) != "created") {
+		name("the first record doesn't say that the ledger was created")
+	}
+	switch l.Kind {
+	case ledger.KindKey:
+		id, check, ok := ledger.Announced(l.Detail)
+		if !ok {
+			name("a leaf of kind %q that doesn't hold a key id and a check value", l.Kind)
+			return
+		}
+		s.keys = append(s.keys, keyLeaf{id: id, check: check, record: l.Position})
+	case ledger.KindForget:
+		ids, err := ledger.ForgottenKeys(l.Detail)
+		if err != nil {
+			name("a leaf of kind %q: %v", l.Kind, err)
+			return
+		}
+		for _, id := range ids {
+			s.keys = append(s.keys, keyLeaf{id: id, record: l.Position, gone: true})
+		}
+	case ledger.KindClock:
+		var expected, read int64
+		if n, err := fmt.Sscanf(string(l.Detail), "expected=%d read=%d", &expected, &read); n != 2 || err != nil || read != l.Time.UnixMicro() {
+			name("a leaf of kind %q that doesn't say what the clock did", l.Kind)
+		} else if len(s.notes) < maxNotes {
+			s.notes = append(s.notes, fmt.Sprintf("record %d: the clock was set from %s to %s", l.Position, clockText(expected), clockText(read)))
+		}
+	case ledger.KindStart:
+		if len(s.notes) < maxNotes && string(l.Detail) != "opened" && string(l.Detail) != "created" {
+			s.notes = append(s.notes, fmt.Sprintf("record %d: recording resumed after a failed write (%s)", l.Position, l.Detail))
+		}
+	default:
+		if len(l.Detail) > 0 {
+			name("a record of kind %q with the ledger's own detail", l.Kind)
+		}
+	}
+}
+
+// maxNotes bounds how many notes a segment, and a report, makes.
+const maxNotes = 20
+
+// leafHash returns the hash of a record in the tree (RFC 6962).
+func leafHash(leaf []byte) ledger.Hash {
+	var room [1024]byte
+	return sha256.Sum256(append(append(room[:0], 0), leaf...))
+}
