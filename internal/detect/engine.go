@@ -96,6 +96,11 @@ func (e *Engine) Finish(now time.Time) {
 func (e *Engine) Take() (findings, samples []Finding) {
 	findings, samples = e.findings, e.samples
 	e.findings, e.samples = nil, nil
+	for _, list := range [][]Finding{findings, samples} {
+		for i := range list {
+			list[i].fill()
+		}
+	}
 	return findings, samples
 }
 

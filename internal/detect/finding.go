@@ -36,6 +36,17 @@ type Finding struct {
 	Best      *Best               `json:"best_explanation,omitempty"`
 }
 
+// fill makes empty lists of missing ones, so that a finding reads the same in
+// JSON whether it went through a snapshot or not.
+func (f *Finding) fill() {
+	if f.Reasons == nil {
+		f.Reasons = []Reason{}
+	}
+	if f.Best != nil && f.Best.Path == nil {
+		f.Best.Path = []explain.Step{}
+	}
+}
+
 // Reason is one weighed reason. A finding's score is 1 − e^(−sum of weights),
 // so reasons add up and none can be hidden by another.
 type Reason struct {
