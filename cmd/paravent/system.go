@@ -127,7 +127,7 @@ func (s *system) openServices() (err error) {
 // /.well-known, people everywhere else.
 func (s *system) openDoors() error {
 	programs, err := api.New(api.Config{
-		SignOn: s.signOn, Lookups: s.lookups, Requests: s.approvals, Facts: s.tasks, Qualifications: s.qualify,
+		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Facts: s.tasks, Qualifications: s.qualify,
 		State: s.apiState, Hosts: s.hosts(), Base: s.url(), Log: s.log,
 	})
 	if err != nil {

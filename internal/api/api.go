@@ -69,6 +69,7 @@ type State struct {
 // Config is what the API needs. Every field but Log is required.
 type Config struct {
 	SignOn         SignOn
+	Accounts       Accounts
 	Lookups        Lookups
 	Requests       Requests
 	Facts          Facts
@@ -94,7 +95,7 @@ type api struct {
 // New returns the API's handler. It refuses a Config in which something is
 // missing rather than serve with a weaker check.
 func New(cfg Config) (http.Handler, error) {
-	if cfg.SignOn == nil || cfg.Lookups == nil || cfg.Requests == nil || cfg.Facts == nil ||
+	if cfg.SignOn == nil || cfg.Accounts == nil || cfg.Lookups == nil || cfg.Requests == nil || cfg.Facts == nil ||
 		cfg.Qualifications == nil || cfg.State == nil || len(cfg.Hosts) == 0 || cfg.Base == "" {
 		return nil, errors.New("open the API: a field of the configuration is missing")
 	}

@@ -22,6 +22,7 @@ func TestNobodyGetsAnywhere(t *testing.T) {
 	for _, route := range []string{
 		"POST /v1/lookups", "POST /v1/callers", "POST /v1/locks/e1/lift", "GET /v1/explain", "GET /v1/requests", "GET /v1/requests/r1",
 		"POST /v1/requests/r1", "GET /v1/tokens", "DELETE /v1/tokens/t1", "POST /v1/import/tasks", "POST /access/v1/evaluation",
+		"POST /v1/accounts", "POST /v1/accounts/e1/password", "POST /v1/accounts/e1/close", "POST /v1/accounts/e1/open",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		for _, header := range []string{"", "Bearer", "Bearer pvt_aaaa", "Basic YTpi", "Bearer " + strings.Repeat("x", 5000)} {

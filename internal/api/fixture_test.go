@@ -101,7 +101,7 @@ func newHouse(t testing.TB) *house {
 	h.server = httptest.NewUnstartedServer(nil)
 	name := h.server.Listener.Addr().String()
 	h.config = api.Config{
-		SignOn: h.Identity, Lookups: h.lookups, Requests: approvals, Facts: h.Tasks, Qualifications: h.Qualify,
+		SignOn: h.Identity, Accounts: h.Identity, Lookups: h.lookups, Requests: approvals, Facts: h.Tasks, Qualifications: h.Qualify,
 		State: func() api.State { return h.state }, Hosts: []string{name}, Base: "https://paravent.example", Log: log,
 	}
 	h.server.Config.Handler, err = api.New(h.config)

@@ -22,6 +22,14 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("GET /v1/tokens", a.proven(a.handleTokens))
 	mux.HandleFunc("DELETE /v1/tokens/{id}", a.proven(a.handleRevoke))
 
+	// accounts
+	mux.HandleFunc("POST /v1/setup", a.handleSetup)       // proven by the code that init printed
+	mux.HandleFunc("POST /v1/password", a.handlePassword) // proven by login and password
+	mux.HandleFunc("POST /v1/accounts", a.proven(a.handleAddAccount))
+	mux.HandleFunc("POST /v1/accounts/{login}/password", a.proven(a.handleResetPassword))
+	mux.HandleFunc("POST /v1/accounts/{login}/close", a.proven(a.handleCloseAccount))
+	mux.HandleFunc("POST /v1/accounts/{login}/open", a.proven(a.handleOpenAccount))
+
 	// facts of the business
 	mux.HandleFunc("POST /v1/import/{table}", a.proven(a.handleImport))
 

@@ -60,6 +60,10 @@ func (a *api) issue(r *http.Request, b issueBody, lasts time.Duration) (out toke
 			err = end
 		}
 	}()
+	if in.MustChange {
+		return out, access.Errorf(access.Denied, "The first password must be changed before anything else.").
+			WithHint("Change it with: paravent password --login " + in.Login + ", or sign in at the console.")
+	}
 	if !in.Who.Proven() {
 		return out, access.Errorf(access.Denied, "Access tokens are for employees and their programs.")
 	}
