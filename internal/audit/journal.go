@@ -17,7 +17,7 @@ type chain struct {
 	roots  map[uint64]ledger.Hash
 	kinds  map[ledger.Kind]uint64
 	broken bool // from some record on the leaf hashes aren't all known
-	sink   func(from uint64, hashes []ledger.Hash)
+	sink   func(hashes []ledger.Hash)
 }
 
 // run reads all segments, as many at once as there are processors, and joins
@@ -109,7 +109,7 @@ func (c *chain) join(s *stretch) {
 		c.kinds[k] += n
 	}
 	if c.broken = c.broken || !s.whole; !c.broken && c.sink != nil {
-		c.sink(s.end-uint64(len(s.hashes)), s.hashes)
+		c.sink(s.hashes)
 	}
 	s.hashes, s.used, s.keys = nil, nil, nil
 	c.before = s
@@ -117,7 +117,7 @@ func (c *chain) join(s *stretch) {
 
 // joinPlace checks which ledger the segment is of and what tree it continues.
 func (c *chain) joinPlace(s *stretch) {
-	r, file := c.report, ledger.SegmentFile(s.number)
+	r, file := c.report, s.file
 	var end uint64
 	var root *ledger.Hash // of the tree before, as a signed head states it
 	next := uint64(1)
@@ -162,7 +162,7 @@ func (c *chain) joinTime(s *stretch) {
 		return
 	}
 	if s.start.at < last.at && !s.start.jump {
-		c.report.problem(ledger.SegmentFile(s.number), unknown, int64(s.start.record),
+		c.report.problem(s.file, unknown, int64(s.start.record),
 			"its time is before that of record %d, and no clock leaf says why", last.record)
 	}
 }

@@ -32,7 +32,7 @@ func (k *keyBook) of(id ledger.KeyID) *keyState {
 
 // join adds what a stretch says of keys.
 func (k *keyBook) join(r *Report, s *stretch) {
-	file := ledger.SegmentFile(s.number)
+	file := s.file
 	for _, l := range s.keys {
 		state := k.of(l.id)
 		switch {

@@ -15,6 +15,7 @@ import (
 // needs the segments before it is left to whoever joins them.
 type stretch struct {
 	number   uint64
+	file     string // as problems name it
 	head     ledger.SegmentHead
 	headless bool // its header can't be read
 	problems []Problem
@@ -77,11 +78,16 @@ func (s *stretch) problem(p Problem) {
 	}
 }
 
+func newStretch(file string) *stretch {
+	return &stretch{file: file, roots: map[uint64]ledger.Hash{}, used: map[ledger.KeyID]use{}, kinds: map[ledger.Kind]uint64{}}
+}
+
 // read reads one segment of which limit bytes count (below 0: it's the last).
 // Where its header can't tell what tree it continues, before does, if that isn't
 // nil; else nothing more is read.
 func (o *reading) read(ctx context.Context, number uint64, limit int64, before *stretch) *stretch {
-	s := &stretch{number: number, roots: map[uint64]ledger.Hash{}, used: map[ledger.KeyID]use{}, kinds: map[ledger.Kind]uint64{}}
+	s := newStretch(ledger.SegmentFile(number))
+	s.number = number
 	r, head, err := o.journal.Read(number, limit)
 	if err != nil {
 		s.problem(problemOf(err))
@@ -160,25 +166,12 @@ func (o *reading) record(s *stretch, b *ledger.Batch, at uint64, r *ledger.Store
 	name := func(format string, args ...any) {
 		s.problem(Problem{File: b.File, Byte: b.Offset, Record: int64(at), What: fmt.Sprintf(format, args...)})
 	}
-	if s.whole {
-		h := leafHash(r.Leaf)
-		if o.hashes {
-			s.hashes = append(s.hashes, h)
-		}
-		s.tree.add(h)
-		if o.watch[s.tree.size] {
-			s.roots[s.tree.size] = s.tree.root()
-		}
-	}
-	l, err := ledger.ParseLeaf(r.Leaf)
-	if err != nil {
-		name("%v", err)
+	if !o.leaf(s, at, r.Leaf, name) {
 		return
 	}
 	if !r.Intact() {
 		name("its sealed parts are not those that its leaf names")
 	}
-	s.kinds[l.Kind]++
 	for _, sealed := range r.Sealed {
 		if id, ok := ledger.KeyOf(sealed); ok {
 			u, known := s.used[id]
@@ -190,8 +183,33 @@ func (o *reading) record(s *stretch, b *ledger.Batch, at uint64, r *ledger.Store
 			s.used[id] = u
 		}
 	}
+}
+
+// leaf adds a record to the tree and checks what its leaf says. It returns
+// false when the leaf is malformed.
+func (o *reading) leaf(s *stretch, at uint64, leaf []byte, name func(string, ...any)) bool {
+	if s.whole {
+		h := leafHash(leaf)
+		if o.hashes {
+			s.hashes = append(s.hashes, h)
+		}
+		s.tree.add(h)
+		if o.watch[s.tree.size] {
+			s.roots[s.tree.size] = s.tree.root()
+		}
+	}
+	l, err := ledger.ParseLeaf(leaf)
+	if err == nil && l.Position != at {
+		err = fmt.Errorf("its leaf is that of record %d", l.Position)
+	}
+	if err != nil {
+		name("%v", err)
+		return false
+	}
+	s.kinds[l.Kind]++
 	o.time(s, &l, name)
 	o.ownKind(s, &l, name)
+	return true
 }
 
 // time checks that times which the ledger's clock gave don't run backwards

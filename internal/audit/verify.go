@@ -36,8 +36,9 @@ type Options struct {
 type Result struct {
 	Report
 	Key        string // the verifier key that was used
-	Checkpoint []byte // signed note of the last head; nil unless the ledger was found sound
-	Took       time.Duration
+	Checkpoint []byte // signed note of the last head, to keep when the ledger is sound
+
+	published []byte // the checkpoint in the folder or at the address, as it lies there
 }
 
 // publicFile is the verifier key's file in a ledger's folder.
@@ -73,10 +74,21 @@ func Folder(ctx context.Context, dir string, o Options) (*Result, error) {
 	if saved != nil {
 		own.watch[saved.Size] = true
 	}
+	tiles := newTileCheck(r, dir, c)
+	if tiles != nil {
+		own.hashes, c.sink = true, tiles.add
+	}
+	if journal, err = ledger.Inspect(dir); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	own.journal = journal
 	if err := c.run(ctx); err != nil {
 		return nil, err
 	}
 	c.finish(r)
+	if tiles != nil {
+		tiles.finish(c)
+	}
 	r.compareSaved(saved, c)
 	if o.Table != nil {
 		if err := c.keys.table(ctx, &r.Report, o.Table); err != nil {
@@ -101,9 +113,7 @@ func (c *chain) finish(r *Result) {
 	}
 	head := s.last
 	head.Origin = c.o.origin
-	if r.Sound() {
-		r.Checkpoint = formatCheckpoint(head, c.o.pub)
-	}
+	r.Checkpoint = formatCheckpoint(head, c.o.pub)
 }
 
 // readFile reads a file of at most that many bytes.
