@@ -35,11 +35,27 @@ func (e *Engine) crowd(c, n int32, at int64) {
 	if open < crowdLeast {
 		return
 	}
-	e.crowdOf(c, r, at)
+	e.crowdOf(c, r, at, false)
 }
 
-// crowdOf counts who looked without a reason and proposes the crowd.
-func (e *Engine) crowdOf(c int32, r *record, at int64) {
+// settleCrowds raises, at the end of a day, each crowd once more that grew after
+// it was raised and has been quiet for a day, so that everybody is named.
+func (e *Engine) settleCrowds(at int64) {
+	for i := range e.st.Raised {
+		k := e.st.Raised[i]
+		if !k.Crowd || k.At < at-2*crowdWindow {
+			continue
+		}
+		r := e.record(k.C)
+		if n := len(r.Recent); n > 0 && r.Recent[n-1].At > k.At && r.Recent[n-1].At <= at-day {
+			e.crowdOf(k.C, r, at, true)
+		}
+	}
+}
+
+// crowdOf counts who looked without a reason and proposes the crowd; last says
+// that it has come to rest.
+func (e *Engine) crowdOf(c int32, r *record, at int64, last bool) {
 	who := e.scratch[:0]
 	var looks []look
 	explained, n := 0, 0.0
@@ -76,7 +92,7 @@ func (e *Engine) crowdOf(c int32, r *record, at int64) {
 	if n < crowdLeast {
 		return
 	}
-	e.propose(candidate{kind: KindCrowd, employees: slices.Clone(who), customers: []int32{c}, looks: looks, reasons: e.crowdReasons(c, r, len(who), n, explained, at)}, at)
+	e.propose(candidate{kind: KindCrowd, employees: slices.Clone(who), customers: []int32{c}, looks: looks, reasons: e.crowdReasons(c, r, len(who), n, explained, at), last: last}, at)
 }
 
 func (e *Engine) crowdReasons(c int32, r *record, people int, n float64, explained int, at int64) reasons {

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"math/bits"
 	"time"
 
 	"paravent/internal/access"
@@ -217,9 +216,6 @@ func (j *judged) worth() float64 {
 	}
 	return 0.5
 }
-
-// beyond returns how many categories were seen beyond the purpose.
-func (j *judged) beyond() int { return bits.OnesCount64(j.Beyond) }
 
 // count enters a judged visit into the tally.
 func (e *Engine) count(v *visit, j *judged) {

@@ -17,6 +17,7 @@ type candidate struct {
 	looks                []look
 	reasons              reasons
 	telling              *judged
+	last                 bool // a crowd that has come to rest
 }
 
 // propose raises a candidate now, keeps it for another day where the day is
@@ -29,7 +30,7 @@ func (e *Engine) propose(c candidate, now int64) {
 	f := e.write(&c, score, now)
 	key := keyOf(&f)
 	last := e.lastRaised(key)
-	if last != nil && !worthAgain(last, &f, sum, now) {
+	if last != nil && !worthAgain(last, &f, sum, now, c.last) {
 		return
 	}
 	if e.st.Today >= e.o.Budget {
@@ -40,15 +41,15 @@ func (e *Engine) propose(c candidate, now int64) {
 }
 
 // worthAgain reports whether an episode that was raised before has grown so
-// much that a person should read it again: a crowd by half, so that everybody
-// who joins it is named; anything else to the double, a week later.
-func worthAgain(last *raising, f *Finding, sum float64, now int64) bool {
+// much that a person should read it again: a crowd by half, or at all once it
+// has come to rest; anything else to the double, a week later.
+func worthAgain(last *raising, f *Finding, sum float64, now int64, rest bool) bool {
 	n := len(f.Accesses)
 	switch {
 	case now/day == last.At/day:
 		return false
 	case f.Kind == KindCrowd:
-		return 2*n >= 3*last.N
+		return 2*n >= 3*last.N || rest && n > last.N
 	}
 	return n >= 2*last.N && now-last.At > 7*day && sum > last.Sum
 }
@@ -132,6 +133,9 @@ func (e *Engine) raise(f Finding, now int64) {
 		sum += r.Weight
 	}
 	n := raising{Key: key, At: now, Sum: sum, N: len(f.Accesses)}
+	if f.Kind == KindCrowd {
+		n.Crowd, n.C = true, e.facts.Customer(f.Customers[0])
+	}
 	if last := e.lastRaised(key); last != nil {
 		*last = n
 	} else {
@@ -159,6 +163,7 @@ func (e *Engine) endDay(at int64, last bool) {
 	e.st.Day = at / day
 	e.st.Today = 0
 	e.helpers(at)
+	e.settleCrowds(at)
 	if e.st.Day%7 == 0 {
 		e.facts.Forget(timeOf(at - e.o.Window.Microseconds()))
 		e.forget(at - e.o.Window.Microseconds())

@@ -108,10 +108,12 @@ type (
 		Worth float64 // how much it counts, 0.5 or 1
 	}
 	raising struct {
-		Key string
-		At  int64
-		Sum float64
-		N   int
+		Key   string
+		At    int64
+		Sum   float64
+		N     int
+		Crowd bool // with C: the customer
+		C     int32
 	}
 	sampled struct {
 		Order uint64

@@ -29,23 +29,17 @@ func TestFindsTheBedsSnoopersWithinTheDaysReading(t *testing.T) {
 	sound(t, b.byID, f, 5)
 }
 
-// TestHoldsWhenFactsAreMissing damages the bed as real companies' data are.
+// TestHoldsWhenFactsAreMissing damages the bed as real companies' data are: no
+// relations, no news, every fifth day without contacts, one task in fifty lost.
 func TestHoldsWhenFactsAreMissing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("reviews the bed several times")
+		t.Skip("reviews the bed once more")
 	}
-	for name, d := range map[string]damage{
-		"no relations are known":                 {relations: true, news: true},
-		"contacts weren't recorded on some days": {contacts: 0.2, seed: 5},
-		"2 % of the tasks are lost":              {tasks: 0.02, seed: 6},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := loadBed(t, d)
-			s := b.score(b.review(t, detect.Options{Budget: 5}), 5, b.first, b.last.Add(48*time.Hour))
-			if s.Recall < 0.65 || s.FalsePerDay > 1.5 {
-				t.Errorf("recall %.3f, false a day %.2f; want at least 0.65 and at most 1.5", s.Recall, s.FalsePerDay)
-			}
-		})
+	b := loadBed(t, damage{relations: true, news: true, contacts: 0.2, tasks: 0.02, seed: 6})
+	s := b.score(b.review(t, detect.Options{Budget: 5}), 5, b.first, b.last.Add(48*time.Hour))
+	t.Logf("recall %.3f, false a day %.2f", s.Recall, s.FalsePerDay)
+	if s.Recall < 0.65 || s.FalsePerDay > 1.5 {
+		t.Errorf("recall %.3f, false a day %.2f; want at least 0.65 and at most 1.5", s.Recall, s.FalsePerDay)
 	}
 }
 
@@ -93,9 +87,6 @@ func TestResumesFromASnapshotAsIfNeverStopped(t *testing.T) {
 		return string(out)
 	}
 	whole := run(0)
-	if got := run(0); got != whole {
-		t.Error("the same events gave other findings the second time")
-	}
 	if got := run(3); got != whole {
 		t.Error("findings differ after three restarts")
 	}

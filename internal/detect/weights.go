@@ -4,9 +4,9 @@ package detect
 // 0.63, 1.5 is 0.78, 2 is 0.86, 3 is 0.95. A weight says how much more likely
 // the reason is where somebody looked for himself than where he looked for
 // work, roughly as half the natural logarithm of that ratio. They are few, round,
-// written by people, and none falls because many colleagues do the same. All
-// but those of scope and own word are multiplied by how far the look-ups stay
-// unexplained, so a good explanation takes the weight out of a tie as well.
+// written by people, and none falls because many colleagues do the same. Those
+// of ties and of the moment are multiplied by how far the look-ups stay
+// unexplained, so that a good explanation takes the weight out of a tie as well.
 const (
 	defaultThreshold = 0.78 // a sum of a little over 1.5
 
