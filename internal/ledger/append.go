@@ -18,25 +18,40 @@ func (l *Ledger) Append(ctx context.Context, e Entry) (Receipt, error) {
 	if err := errors.Join(l.ready(ctx), e.check()); err != nil {
 		return Receipt{}, err
 	}
+	for {
+		r, refused, err := l.appendOnce(ctx, &e)
+		if err != nil {
+			return Receipt{}, fmt.Errorf("ledger: append: %w", err)
+		}
+		if !refused {
+			return r, nil
+		}
+	}
+}
+
+// appendOnce seals and commits e. It is refused, and not recorded, where a key
+// was destroyed between the two: then it's to be sealed under the new one (G5).
+func (l *Ledger) appendOnce(ctx context.Context, e *Entry) (r Receipt, refused bool, err error) {
 	var s [2]*sealer
 	for i, part := range [...]*Part{&e.Customer, &e.Employee} {
 		if part.Person == "" {
 			continue
 		}
-		var err error
 		if s[i], err = l.keys.of(ctx, part.Person); err != nil {
-			return Receipt{}, fmt.Errorf("ledger: append: %w", err)
+			return Receipt{}, false, err
 		}
 	}
 	p := spent.Get().(*prepared)
-	l.prepare(p, &e, s[0], s[1])
+	l.prepare(p, e, s[0], s[1])
 	g, err := l.submit(ctx, p)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("ledger: append: %w", err)
+		return Receipt{}, false, err
 	}
-	r := l.receipt(g, p)
+	if refused = p.refused; !refused {
+		r = l.receipt(g, p)
+	}
 	spent.Put(p) // its group is done: nobody else reads it
-	return r, nil
+	return r, refused, nil
 }
 
 // spent are prepared records whose room can be used again.
@@ -47,7 +62,8 @@ const appendChunk = 512
 
 // AppendAll records entries in their order, many to a batch, and returns their
 // receipts once all are on disk. On an error, the receipts are those of the
-// entries that are surely recorded: a beginning of entries.
+// entries that are surely recorded: a beginning of entries. An entry about a
+// person whose key is destroyed meanwhile may come behind those after it.
 func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) ([]Receipt, error) {
 	receipts := make([]Receipt, 0, len(entries))
 	for len(entries) > 0 {
@@ -67,8 +83,14 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) ([]Receipt, err
 		if err != nil {
 			return receipts, fmt.Errorf("ledger: append: %w", err)
 		}
-		for _, p := range chunk {
-			receipts = append(receipts, l.receipt(g, p))
+		for i, p := range chunk {
+			var r Receipt
+			if !p.refused {
+				r = l.receipt(g, p)
+			} else if r, err = l.Append(ctx, entries[i]); err != nil {
+				return receipts, err
+			}
+			receipts = append(receipts, r)
 		}
 		entries = entries[n:]
 	}

@@ -25,10 +25,12 @@ type prepared struct {
 	buffer   []byte     // holds the sealed parts
 	commit   [2]Hash
 	bench    workbench
-	given    bool   // at was given with the entry
-	at       int64  // microseconds; set by build unless given
-	position uint64 // set by build
-	hash     Hash   // set by build
+	forgets  []KeyID // the keys that this KindForget leaf destroys
+	refused  bool    // a key of it is destroyed by a leaf before it; set by living
+	given    bool    // at was given with the entry
+	at       int64   // microseconds; set by build unless given
+	position uint64  // set by build
+	hash     Hash    // set by build
 }
 
 // size returns about how many bytes of a batch the record takes, with the
@@ -122,6 +124,10 @@ func (l *Ledger) commit(g *group) {
 	if g.err != nil {
 		return
 	}
+	g.records = l.living(g.records)
+	if len(g.records) == 0 {
+		return
+	}
 	b := l.build(g.records)
 	if err := l.write(b); err != nil {
 		l.fail(begunFailed, b, err)
@@ -148,6 +154,9 @@ func (l *Ledger) build(records []*prepared) *built {
 		p.hash = hashLeaf(p.prefixed)
 		leaves = append(leaves, p.hash)
 		buffer = appendRecord(buffer, p.prefixed[1:], p.sealed[0], p.sealed[1])
+		if len(p.forgets) > 0 {
+			l.keys.doom(p.forgets, p.position)
+		}
 	}
 	if jumped != "" {
 		add(l.own(KindClock, jumped))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"os"
+	"path/filepath"
 )
 
 // The only door from the external tests to inner parts.
@@ -130,3 +131,50 @@ func DecodeAll(b []byte) (whole []byte, records int) {
 
 // Commit is commit.
 func Commit(salt [32]byte, plain []byte) Hash { return new(workbench).commit(&salt, plain) }
+
+// Forget drops a person's key from memory, as if it had never been used.
+func (l *Ledger) Forget(person string) {
+	l.keys.mu.Lock()
+	defer l.keys.mu.Unlock()
+	for _, half := range [...]map[string]*sealer{l.keys.recent, l.keys.older} {
+		if s := half[person]; s != nil {
+			delete(l.keys.byID, s.id)
+			delete(half, person)
+		}
+	}
+}
+
+// KeysUsed returns the positions of the parts that are sealed under each key,
+// as the files of a ledger's folder tell.
+func KeysUsed(dir string) (map[KeyID][]uint64, error) {
+	used := map[KeyID][]uint64{}
+	names, err := folder(dir).list()
+	for _, name := range names {
+		if _, ok := segmentNumber(name); !ok || err != nil {
+			continue
+		}
+		var b []byte
+		if b, err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			break
+		}
+		for at := 0; at+batchHeader <= len(b); at += batchAlign {
+			h, err := decodeBatchHead(b[at:])
+			if err != nil || at+h.length > len(b) {
+				continue
+			}
+			batch, err := decodeBatch(b[at : at+h.length])
+			if err != nil {
+				continue
+			}
+			for i, r := range batch.records {
+				for _, sealed := range r.sealed {
+					if len(sealed) > 0 {
+						id := KeyID(sealed[:keyIDSize])
+						used[id] = append(used[id], batch.first+uint64(i))
+					}
+				}
+			}
+		}
+	}
+	return used, err
+}

@@ -30,12 +30,16 @@ type Keys interface {
 	// Create stores keys and is durable on return. A person who has a key
 	// keeps it: that row is left as it is and the new key forgotten, without error.
 	Create(ctx context.Context, keys []Key) error
+	// Destroy removes the keys of these ids so that nothing of them can be read
+	// on the disk any more, and is durable on return. What isn't there is no error.
+	Destroy(ctx context.Context, ids []KeyID) error
 }
 
 // A keyring hands out sealers. It asks the table once for all who wait, and
 // keeps what was used lately.
 type keyring struct {
 	table Keys
+	size  func() uint64 // records that are durable
 
 	mu      sync.Mutex
 	recent  map[string]*sealer // used since the last turn
@@ -43,8 +47,9 @@ type keyring struct {
 	byID    map[KeyID]*sealer  // of both
 	half    int                // recent's bound; at most twice as many are kept
 	waiting *fetch             // the fetch that may still be joined
+	dooms   map[KeyID]uint64   // keys of KindForget leaves → the leaf's position
 
-	turn sync.Mutex // held by the leader of the fetch in flight
+	turn sync.Mutex // held by the leader of the fetch in flight, and while a key is destroyed
 }
 
 // A fetch is one question to the table for several persons at once. Its first
@@ -56,8 +61,8 @@ type fetch struct {
 	err     error              // read after done
 }
 
-func newKeyring(table Keys, most int) *keyring {
-	return &keyring{table: table, half: max(most/2, 2),
+func newKeyring(table Keys, most int, size func() uint64) *keyring {
+	return &keyring{table: table, size: size, half: max(most/2, 2), dooms: map[KeyID]uint64{},
 		recent: map[string]*sealer{}, older: map[string]*sealer{}, byID: map[KeyID]*sealer{}}
 }
 
@@ -74,8 +79,15 @@ func (k *keyring) of(ctx context.Context, person string) (*sealer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if found[person] == nil {
+		return nil, errLeaving
+	}
 	return found[person], nil
 }
+
+// errLeaving says that the leaf which destroys a person's key is not durable
+// yet: nobody can tell whether the old key or a new one is right.
+var errLeaving = fmt.Errorf("%w: a key is being destroyed", ErrUnavailable)
 
 // all is of for many persons, with one question to the table.
 func (k *keyring) all(ctx context.Context, persons []string) (map[string]*sealer, error) {
@@ -101,6 +113,9 @@ func (k *keyring) all(ctx context.Context, persons []string) (map[string]*sealer
 		return nil, err
 	}
 	for _, p := range missing {
+		if found[p] == nil {
+			return nil, errLeaving
+		}
 		have[p] = found[p]
 	}
 	return have, nil
@@ -142,6 +157,11 @@ func (k *keyring) ask(ctx context.Context, persons []string) (map[string]*sealer
 	if err != nil {
 		return nil, fmt.Errorf("%w: look up keys: %w", ErrUnavailable, err)
 	}
+	leaving, err := k.sweep(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	persons = slices.DeleteFunc(persons, func(p string) bool { return leaving[p] })
 	var fresh []Key
 	for _, p := range persons {
 		if _, ok := rows[p]; ok {
@@ -175,6 +195,34 @@ func (k *keyring) ask(ctx context.Context, persons []string) (map[string]*sealer
 	return found, nil
 }
 
+// sweep takes out of rows the keys that a leaf says are destroyed. They are
+// there only where destroying them failed half way: then it's done again, or, where
+// the leaf itself is not durable yet, the person is named as leaving.
+func (k *keyring) sweep(ctx context.Context, rows map[string]Key) (leaving map[string]bool, err error) {
+	var back []KeyID
+	for p, row := range rows {
+		at, doomed := k.fate(row.ID)
+		if !doomed {
+			continue
+		}
+		delete(rows, p)
+		if at < k.size() {
+			back = append(back, row.ID)
+			continue
+		}
+		if leaving == nil {
+			leaving = map[string]bool{}
+		}
+		leaving[p] = true
+	}
+	if len(back) > 0 {
+		if err := k.table.Destroy(ctx, back); err != nil {
+			return nil, fmt.Errorf("%w: destroy keys again: %w", ErrUnavailable, err)
+		}
+	}
+	return leaving, nil
+}
+
 // opened returns the sealers of those ids that still have a key.
 func (k *keyring) opened(ctx context.Context, ids []KeyID) (map[KeyID]*sealer, error) {
 	have := make(map[KeyID]*sealer, len(ids))
@@ -197,6 +245,9 @@ func (k *keyring) opened(ctx context.Context, ids []KeyID) (map[KeyID]*sealer, e
 	}
 	found := make(map[string]*sealer, len(rows))
 	for id, row := range rows {
+		if at, doomed := k.fate(id); doomed && at < k.size() {
+			continue // the table still has it, for a moment or by a restore: it opens nothing (G5)
+		}
 		s, err := newSealer(row)
 		if err != nil {
 			return nil, fmt.Errorf("ledger: %w", err)
@@ -225,6 +276,9 @@ func (k *keyring) keep(found map[string]*sealer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for p, s := range found {
+		if _, doomed := k.dooms[s.id]; doomed {
+			continue
+		}
 		delete(k.older, p)
 		k.put(p, s)
 	}
@@ -242,14 +296,32 @@ func (k *keyring) put(person string, s *sealer) {
 	k.recent[person], k.byID[s.id] = s, s
 }
 
-// forget drops the person's key from the cache.
-func (k *keyring) forget(person string) {
+// doom notes that the leaf at that position says that these keys are destroyed,
+// and drops them from the cache for good.
+func (k *keyring) doom(ids []KeyID, position uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, half := range [...]map[string]*sealer{k.recent, k.older} {
-		if s := half[person]; s != nil {
-			delete(k.byID, s.id)
-			delete(half, person)
+	for _, id := range ids {
+		k.dooms[id] = position
+		if s := k.byID[id]; s != nil {
+			delete(k.byID, id)
+			delete(k.recent, s.person)
+			delete(k.older, s.person)
 		}
 	}
+}
+
+// doomed says whether there is a leaf, durable or about to be, that says that
+// the key is destroyed.
+func (k *keyring) doomed(id KeyID) bool {
+	_, doomed := k.fate(id)
+	return doomed
+}
+
+// fate returns the position of the leaf that says that the key is destroyed.
+func (k *keyring) fate(id KeyID) (position uint64, doomed bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	position, doomed = k.dooms[id]
+	return position, doomed
 }

@@ -77,7 +77,8 @@ type Ledger struct {
 
 	// turn is held by whoever writes: the leader of a group, a probe, Close.
 	turn      sync.Mutex
-	file      file // the segment written to; nil while there is none
+	dooms     uint64 // how often keys were destroyed since the start
+	file      file   // the segment written to; nil while there is none
 	number    uint64
 	written   int64     // bytes of the segment that are durable
 	room      int64     // bytes of the segment that were written ahead
@@ -88,6 +89,9 @@ type Ledger struct {
 	last      time.Time          // the clock's last reading, with its monotonic part
 	lastAt    int64              // time of the last frame that read the clock, microseconds
 	failed    *pending           // the batch that may or may not be on disk
+
+	forgetting sync.Mutex // held while a key is destroyed
+	forgotten  *forgotten
 
 	mu        sync.Mutex
 	open      *group // takes entries; its leader waits for his turn
@@ -157,6 +161,9 @@ func Create(dir string, o Options) (err error) {
 	if err = errors.Join(l.file.Truncate(l.written), l.file.Close()); err != nil {
 		return fmt.Errorf("ledger: create: %w", err)
 	}
+	if err = l.forgotten.change(func(none []forgottenKey) []forgottenKey { return none }); err != nil {
+		return fmt.Errorf("ledger: create: %w", err)
+	}
 	if err = os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%w: %w", ErrExists, err)
 	}
@@ -207,13 +214,18 @@ func open(dir string, o Options) (*Ledger, error) {
 	if err := l.scan(); err != nil {
 		return nil, err
 	}
+	if err := l.replay(context.Background()); err != nil {
+		return nil, err
+	}
 	l.start()
 	return l, nil
 }
 
 func newLedger(o Options, me *self, d disk) *Ledger {
-	return &Ledger{o: o, self: me, disk: d, keys: newKeyring(o.Keys, o.CachedKeys),
-		announced: map[KeyID]struct{}{}, stop: make(chan struct{}), state: State{OK: true, Since: o.Clock().UTC()}}
+	l := &Ledger{o: o, self: me, disk: d, announced: map[KeyID]struct{}{}, stop: make(chan struct{}),
+		forgotten: &forgotten{disk: d, key: keyHash(me.public)}, state: State{OK: true, Since: o.Clock().UTC()}}
+	l.keys = newKeyring(o.Keys, o.CachedKeys, l.Size)
+	return l
 }
 
 // start begins this run's segment, with the leaf that says so.
@@ -273,9 +285,6 @@ func (l *Ledger) Public() ed25519.PublicKey { return l.self.public }
 
 // Origin returns the log's name, which no other log has.
 func (l *Ledger) Origin() string { return l.self.origin }
-
-// Forget drops a person's key from memory, after it was destroyed in the table.
-func (l *Ledger) Forget(person string) { l.keys.forget(person) }
 
 // Wait returns nil as soon as more than size records are durable, or ctx's
 // error, or ErrClosed.

@@ -63,6 +63,20 @@ func (k *table) Create(_ context.Context, keys []ledger.Key) error {
 	return k.fails
 }
 
+func (k *table) Destroy(_ context.Context, ids []ledger.KeyID) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fails != nil {
+		return k.fails
+	}
+	for person, row := range k.rows {
+		if slices.Contains(ids, row.ID) {
+			delete(k.rows, person)
+		}
+	}
+	return nil
+}
+
 func (k *table) destroy(person string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

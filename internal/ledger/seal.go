@@ -28,7 +28,10 @@ type sealer struct {
 	aead   cipher.AEAD
 	check  Hash // proves to the tree which secret and person the id stands for
 
-	announced bool // its KindKey leaf is in the journal; touched under Ledger.turn only
+	// Touched under Ledger.turn only.
+	announced bool   // its KindKey leaf is in the journal
+	dead      bool   // its key is destroyed, as of dooms
+	dooms     uint64 // Ledger.dooms when dead was asked for
 }
 
 // The ways in which a sealed part can fail to open. Each means that bytes were

@@ -175,10 +175,8 @@ func (d *database) change(ctx context.Context, how durability, fn func(*tx) erro
 		return fmt.Errorf("wait to write: %w", ctx.Err())
 	}
 	defer func() { <-d.turn }()
-	if d.conn == nil {
-		if d.conn, err = d.write.Conn(ctx); err != nil {
-			return fmt.Errorf("connect: %w", err)
-		}
+	if err := d.connect(ctx); err != nil {
+		return err
 	}
 	// From here on the connection must be left outside a transaction, whatever
 	// becomes of ctx and even if fn panics.
@@ -208,6 +206,16 @@ func (d *database) change(ctx context.Context, how durability, fn func(*tx) erro
 		return fmt.Errorf("commit: %w", err)
 	}
 	open = false
+	return nil
+}
+
+// connect makes sure that there is a connection that writes. d.turn is held.
+func (d *database) connect(ctx context.Context) (err error) {
+	if d.conn == nil {
+		if d.conn, err = d.write.Conn(ctx); err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -89,6 +89,29 @@ func (k *Keys) Create(ctx context.Context, keys []ledger.Key) error {
 	return nil
 }
 
+const deleteKey = `DELETE FROM keys WHERE id = ?`
+
+// Destroy removes the keys of these ids, synced, and so that nothing of them is
+// left in keys.db or beside it (G5): what a file system or a disk keeps of
+// overwritten blocks is out of its reach. What isn't there is no error.
+func (k *Keys) Destroy(ctx context.Context, ids []ledger.KeyID) error {
+	err := k.d.change(ctx, synced, func(t *tx) error {
+		for _, id := range ids {
+			if _, err := t.exec(ctx, deleteKey, id[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = k.d.wipe(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("destroy keys: %w", err)
+	}
+	return nil
+}
+
 const countKeys = `SELECT COUNT(*) FROM keys`
 
 // count returns how many keys there are.
