@@ -43,6 +43,7 @@ func copyOf(t *testing.T, dir string) string {
 }
 
 func TestEveryChangedByteOfAJournalIsFoundAndNamed(t *testing.T) {
+	t.Parallel()
 	k := newTable()
 	dir, _ := small(t, k)
 	for _, name := range []string{"0000000001.journal", "0000000002.journal"} {
@@ -80,6 +81,7 @@ func TestEveryChangedByteOfAJournalIsFoundAndNamed(t *testing.T) {
 // Whatever length a crash leaves of the last write, the records before it stay
 // and the ledger goes on; zeros where sectors never arrived count as unwritten.
 func TestAnUnfinishedLastBatchIsLeftOut(t *testing.T) {
+	t.Parallel()
 	k := newTable()
 	dir, records := small(t, k)
 	name := "0000000002.journal"
