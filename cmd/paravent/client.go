@@ -95,7 +95,7 @@ func (c *client) call(ctx context.Context, method, path string, body, answer any
 	switch b := body.(type) {
 	case nil:
 	case io.Reader:
-		reader, contentType = b, "text/csv"
+		reader, contentType = io.NopCloser(b), "text/csv" // whoever opened it closes it
 	default:
 		text, err := json.Marshal(b)
 		if err != nil {

@@ -49,6 +49,7 @@ It prints a code, once, with which the first administrator signs in.`,
 
               %s
 
+              or, without a browser: paravent setup --login YOUR-NAME
   your data   edit sources in paravent.yaml and the tables in policy.yaml, then
               paravent policy check --config %s
 `, args[0], filepath.Join(args[0], "paravent.yaml"), code, filepath.Join(args[0], "paravent.yaml"))

@@ -111,13 +111,36 @@ func serve(ctx context.Context, s streams, config *Config, p *policy.Policy) (er
 		return access.Errorf(access.Unavailable, "can't listen on %s", config.Listen).Because(err).
 			WithHint("Is another server running there? Choose another address with --listen.")
 	}
+	config.Listen = chosenPort(config.Listen, l)
 	sys, err := openSystem(ctx, config, p, realClock, log)
 	if err != nil {
 		return tellProblems(s, errors.Join(err, l.Close()))
 	}
 	defer func() { err = errors.Join(err, sys.close()) }()
-	fmt.Fprintf(s.out, "Paravent is ready at %s\nCtrl-C ends it.\n", sys.url())
+	done, err := sys.signOn.IsSetUp(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "Paravent is ready at %s\n", sys.url())
+	if !done {
+		fmt.Fprintf(s.out, "Nobody has an account yet: open %s/setup with the code that paravent init printed.\n", sys.url())
+	}
+	fmt.Fprintln(s.out, "Ctrl-C ends it.")
 	return sys.serve(ctx, l)
+}
+
+// chosenPort returns listen with the port that the system chose where it was 0,
+// and as it is otherwise.
+func chosenPort(listen string, l net.Listener) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil || port != "0" {
+		return listen
+	}
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return listen
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // url is the console's address.

@@ -10,8 +10,13 @@ func subcommands(s streams) []*cobra.Command {
 		newInitCommand(s),
 		newServeCommand(s),
 
-		// Clients of a running server, with the caller's own token.
+		// Clients of a running server, with a password.
+		newSetupCommand(s),
+		newPasswordCommand(s),
 		newTokenCommand(s),
+
+		// Clients of a running server, with the caller's own token.
+		newAccountCommand(s),
 		newImportCommand(s),
 		newPolicyCommand(s), // its check is offline
 

@@ -91,7 +91,12 @@ func readPassword(s streams, prompt string) (string, error) {
 		}
 		return string(text), nil
 	}
-	line, err := bufio.NewReader(s.in).ReadString('\n')
+	return readLine(bufio.NewReader(s.in))
+}
+
+// readLine returns the next line, the last one also without its end.
+func readLine(r *bufio.Reader) (string, error) {
+	line, err := r.ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read password: %w", err)
 	}
