@@ -164,6 +164,12 @@ func (d *demonstration) fill(ctx context.Context, history []access.Event, setupC
 		return err
 	}
 	facts := d.shop.Standing()
+	tasks := map[access.TaskID]access.Task{}
+	for _, ev := range history {
+		if opened, ok := ev.(*access.TaskOpened); ok {
+			tasks[opened.Task.ID] = opened.Task
+		}
+	}
 	var past []ledger.Entry
 	for _, ev := range history {
 		l, ok := ev.(*access.Lookup)
@@ -171,7 +177,7 @@ func (d *demonstration) fill(ctx context.Context, history []access.Event, setupC
 			facts = append(facts, ev)
 			continue
 		}
-		e, err := d.observed(*l)
+		e, err := d.observed(*l, tasks)
 		if err != nil {
 			return err
 		}

@@ -59,15 +59,20 @@ func employeeAccount(e access.EmployeeID) identity.Account {
 	return identity.Account{Login: string(e), Kind: identity.KindEmployee, Employee: e}
 }
 
-// observed is the record of a look-up from before Paravent.
-func (d *demonstration) observed(l access.Lookup) (ledger.Entry, error) {
+// observed is the record of a look-up from before Paravent. The task that was
+// named gives its purpose only where it is about this customer.
+func (d *demonstration) observed(l access.Lookup, tasks map[access.TaskID]access.Task) (ledger.Entry, error) {
 	if d.roles == nil {
 		d.roles = map[access.EmployeeID]access.Employee{}
 		for _, e := range d.shop.Employees {
 			d.roles[e.ID] = e
 		}
 	}
-	e, err := lookup.Observed(l, d.roles[l.Employee], d.system.lookups.Pseudonym(l.Employee))
+	var purpose access.Purpose
+	if k := tasks[l.Task]; k.Customer == l.Customer {
+		purpose = k.Purpose
+	}
+	e, err := lookup.Observed(l, d.roles[l.Employee], purpose, d.system.lookups.Pseudonym(l.Employee))
 	if err != nil {
 		return ledger.Entry{}, fmt.Errorf("record look-up %s: %w", l.ID, err)
 	}

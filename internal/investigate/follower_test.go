@@ -78,7 +78,7 @@ func (j *tape) add(e ledger.Entry, at time.Time) uint64 {
 // observe records a look-up that was made elsewhere.
 func (j *tape) observe(t testing.TB, l access.Lookup) {
 	t.Helper()
-	e, err := lookup.Observed(l, access.Employee{ID: l.Employee}, "p-"+string(l.Employee))
+	e, err := lookup.Observed(l, access.Employee{ID: l.Employee}, "", "p-"+string(l.Employee))
 	if err != nil {
 		t.Fatal(err)
 	}

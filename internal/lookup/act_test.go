@@ -159,7 +159,7 @@ func TestAnErasedPartLeavesTheOther(t *testing.T) { // G5
 
 func TestAnObservedLookUpComesBackAsItWas(t *testing.T) {
 	l := access.Lookup{ID: "a1", Employee: "e1", Customer: "c1", Action: access.ActionExport, Categories: []access.Category{"orders"}, Task: "t1", Site: "north"}
-	e, err := lookup.Observed(l, access.Employee{ID: "e1", Role: access.RoleAgent}, "abc")
+	e, err := lookup.Observed(l, access.Employee{ID: "e1", Role: access.RoleAgent}, "refund", "abc")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestAnObservedLookUpComesBackAsItWas(t *testing.T) {
 	r.Customer.Plain, r.Employee.Plain = e.Customer.Plain, e.Employee.Plain
 	d, ok, err := lookup.Decode(r)
 	l.Outcome = access.OutcomeShown
-	if err != nil || !ok || !d.Ends || d.Lookup.ID != l.ID || d.Lookup.Action != l.Action || d.Lookup.Site != l.Site || d.Lookup.Outcome != l.Outcome || d.Pseudonym != "abc" {
+	if err != nil || !ok || !d.Ends || d.Lookup.ID != l.ID || d.Lookup.Action != l.Action || d.Lookup.Site != l.Site || d.Lookup.Outcome != l.Outcome || d.Pseudonym != "abc" || d.Purpose != "refund" {
 		t.Errorf("got %+v, %v, %v", d, ok, err)
 	}
 }

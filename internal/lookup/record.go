@@ -95,14 +95,15 @@ func entry(kind ledger.Kind, outcome string, of uint64, c Conduct, s *Subject) (
 }
 
 // Observed is the entry of a look-up that another system saw and Paravent only
-// took note of, as it is imported with a company's history.
-func Observed(l access.Lookup, who access.Employee, pseudonym string) (ledger.Entry, error) {
+// took note of, as it is imported with a company's history. purpose is that of
+// the task, "" where none is known: the customer reads it as the reason.
+func Observed(l access.Lookup, who access.Employee, purpose access.Purpose, pseudonym string) (ledger.Entry, error) {
 	c := Conduct{
 		ID: l.ID, Employee: l.Employee, Session: l.Session, Device: l.Device, Site: l.Site, Role: who.Role,
-		Task: l.Task, Order: l.Record, Action: l.Action, Categories: l.Categories, Reason: l.Reason,
+		Task: l.Task, Purpose: purpose, Order: l.Record, Action: l.Action, Categories: l.Categories, Reason: l.Reason,
 	}
 	s := Subject{
-		ID: l.ID, Customer: l.Customer, Task: l.Task, Order: l.Record, Action: l.Action,
+		ID: l.ID, Customer: l.Customer, Task: l.Task, Purpose: purpose, Order: l.Record, Action: l.Action,
 		Categories: l.Categories, Role: who.Role, Looker: pseudonym,
 	}
 	outcome := l.Outcome
