@@ -155,7 +155,7 @@ func (l *Ledger) build(records []*prepared) *built {
 		leaves = append(leaves, p.hash)
 		buffer = appendRecord(buffer, p.prefixed[1:], p.sealed[0], p.sealed[1])
 		if len(p.forgets) > 0 {
-			l.keys.doom(p.forgets, p.position)
+			l.keys.doom(p.forgets, doom{position: p.position, at: p.at})
 		}
 	}
 	if jumped != "" {

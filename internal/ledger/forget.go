@@ -53,7 +53,7 @@ func (l *Ledger) Destroy(ctx context.Context, person string) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, fmt.Errorf("ledger: destroy a key: %w", err)
 	}
-	if err := l.forgotten.done(ids, p.position); err != nil {
+	if err := l.forgotten.done(ids, p.position, p.at); err != nil {
 		l.o.Log.Warn("could not note where a forget leaf is; the next start looks for it", "error", err)
 	}
 	if err := l.o.Keys.Destroy(ctx, ids); err != nil {
@@ -70,7 +70,7 @@ func (l *Ledger) living(records []*prepared) []*prepared {
 	kept := records[:0]
 	for _, p := range records {
 		if len(p.forgets) > 0 {
-			l.keys.doom(p.forgets, math.MaxUint64)
+			l.keys.doom(p.forgets, doom{position: math.MaxUint64})
 			l.dooms++
 		}
 		p.refused = l.dead(p.keys[0]) || l.dead(p.keys[1])
@@ -100,10 +100,12 @@ func (l *Ledger) replay(ctx context.Context) error {
 	if err := l.forgotten.load(l); err != nil {
 		return fmt.Errorf("ledger: open: list of destroyed keys: %w", err)
 	}
-	l.dooms++
 	ids := l.forgotten.ids()
+	if len(ids) > 0 {
+		l.dooms++
+	}
 	for _, e := range l.forgotten.entries {
-		l.keys.doom([]KeyID{e.id}, e.leaf-1)
+		l.keys.doom([]KeyID{e.id}, doom{position: e.leaf - 1, at: e.at})
 	}
 	back, err := l.o.Keys.ByID(ctx, ids)
 	if err != nil {

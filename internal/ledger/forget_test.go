@@ -99,6 +99,9 @@ func TestG5ForgettingLeavesTheOtherPartAndEveryProof(t *testing.T) {
 		if is.Customer.Erased != hers || hers && len(is.Customer.Plain) > 0 {
 			t.Errorf("record %d: got erased %v, want %v", i, is.Customer.Erased, hers)
 		}
+		if hers != !is.Customer.ErasedAt.IsZero() {
+			t.Errorf("record %d: erased at %s", i, is.Customer.ErasedAt)
+		}
 		if !bytes.Equal(is.Employee.Plain, was.Employee.Plain) || is.Employee.Erased {
 			t.Errorf("record %d: the conduct is gone", i)
 		}
@@ -501,5 +504,29 @@ func TestNobodyButTheLedgerWritesForgetLeaves(t *testing.T) {
 	l := open(t, create(t, options(k)), options(k))
 	if _, err := l.Append(t.Context(), ledger.Entry{Kind: ledger.KindForget}); !errors.Is(err, ledger.ErrInvalid) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A key row that is deleted without its leaf reads as erased by nobody: the
+// record says so, and whoever verifies names it.
+func TestAKeyTakenBehindTheLedgersBackIsToldFromAForgottenOne(t *testing.T) {
+	k := newTable()
+	dir := create(t, options(k))
+	l := open(t, dir, options(k))
+	fill(t, l, 7)
+	if _, err := l.Destroy(t.Context(), "customer:c1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	k.destroy("customer:c2")
+	for _, r := range all(t, open(t, dir, options(k))) {
+		switch {
+		case r.Customer.Erased && string(r.Employee.Plain) == `{"who":2}` && !r.Customer.ErasedAt.IsZero():
+			t.Errorf("record %d: its key was taken, and it reads as erased on %s", r.Position, r.Customer.ErasedAt)
+		case r.Customer.Erased && string(r.Employee.Plain) == `{"who":1}` && r.Customer.ErasedAt.IsZero():
+			t.Errorf("record %d: it was erased, and reads as taken", r.Position)
+		}
 	}
 }

@@ -18,7 +18,7 @@ const (
 	forgottenMagic  = "PVFORGET"
 	forgottenFormat = 1
 	forgottenHeader = 48 // magic, format, count, SHA-256 of the public key
-	forgottenEntry  = 32 // key id, 1+position of the leaf, size of the tree before it
+	forgottenEntry  = 40 // key id, 1+position of the leaf, size of the tree before it, the leaf's time
 )
 
 var errForgotten = errors.New("malformed list of destroyed keys")
@@ -37,6 +37,7 @@ type forgottenKey struct {
 	id   KeyID
 	leaf uint64 // 1 + position of its KindForget leaf; 0: about to be, or not known
 	from uint64 // there is no such leaf before this position
+	at   int64  // the leaf's time, microseconds; 0: not known
 }
 
 // intend notes, durably, that the leaf of these keys comes next: so every leaf
@@ -52,12 +53,12 @@ func (f *forgotten) intend(ids []KeyID, from uint64) error {
 	})
 }
 
-// done notes where the leaf of these keys is.
-func (f *forgotten) done(ids []KeyID, position uint64) error {
+// done notes where the leaf of these keys is, and its time.
+func (f *forgotten) done(ids []KeyID, position uint64, at int64) error {
 	return f.change(func(entries []forgottenKey) []forgottenKey {
 		for i := range entries {
 			if e := &entries[i]; e.leaf == 0 && slices.Contains(ids, e.id) {
-				e.leaf = 1 + position
+				e.leaf, e.at = 1+position, at
 			}
 		}
 		return entries
@@ -113,13 +114,13 @@ func (f *forgotten) load(l *Ledger) error {
 		f.entries = entries
 		return nil
 	}
-	err = l.forgetLeaves(from, func(position uint64, id KeyID) {
+	err = l.forgetLeaves(from, func(position uint64, at int64, id KeyID) {
 		i := slices.IndexFunc(entries, func(e forgottenKey) bool { return e.id == id })
 		switch {
 		case i < 0:
-			entries = append(entries, forgottenKey{id: id, leaf: 1 + position, from: position})
+			entries = append(entries, forgottenKey{id: id, leaf: 1 + position, from: position, at: at})
 		case entries[i].leaf == 0:
-			entries[i].leaf = 1 + position
+			entries[i].leaf, entries[i].at = 1+position, at
 		}
 	})
 	if err != nil {
@@ -131,7 +132,7 @@ func (f *forgotten) load(l *Ledger) error {
 
 // forgetLeaves calls fn for each key that a KindForget leaf from that position
 // on names. It reads frames only.
-func (l *Ledger) forgetLeaves(from uint64, fn func(position uint64, id KeyID)) error {
+func (l *Ledger) forgetLeaves(from uint64, fn func(position uint64, at int64, id KeyID)) error {
 	for _, c := range l.chapter {
 		if err := l.forgetLeavesOf(c, from, fn); err != nil {
 			return err
@@ -141,7 +142,7 @@ func (l *Ledger) forgetLeaves(from uint64, fn func(position uint64, id KeyID)) e
 }
 
 // forgetLeavesOf is forgetLeaves for one segment.
-func (l *Ledger) forgetLeavesOf(c chapter, from uint64, fn func(uint64, KeyID)) (err error) {
+func (l *Ledger) forgetLeavesOf(c chapter, from uint64, fn func(uint64, int64, KeyID)) (err error) {
 	f, err := l.disk.open(segmentName(c.number))
 	if err != nil {
 		return err
@@ -168,7 +169,7 @@ func (l *Ledger) forgetLeavesOf(c chapter, from uint64, fn func(uint64, KeyID)) 
 				return fmt.Errorf("record %d: %w", position, err)
 			}
 			for _, id := range ids {
-				fn(position, id)
+				fn(position, micros(d.Time), id)
 			}
 		}
 	}
@@ -191,6 +192,7 @@ func encodeForgotten(key Hash, entries []forgottenKey) []byte {
 		b = append(b, e.id[:]...)
 		b = binary.LittleEndian.AppendUint64(b, e.leaf)
 		b = binary.LittleEndian.AppendUint64(b, e.from)
+		b = binary.LittleEndian.AppendUint64(b, uint64(e.at))
 	}
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
@@ -212,7 +214,7 @@ func decodeForgotten(b []byte, key Hash) ([]forgottenKey, error) {
 	for i := range entries {
 		e := b[forgottenHeader+i*forgottenEntry:]
 		entries[i] = forgottenKey{id: KeyID(e[:keyIDSize]), leaf: binary.LittleEndian.Uint64(e[keyIDSize:]),
-			from: binary.LittleEndian.Uint64(e[keyIDSize+8:])}
+			from: binary.LittleEndian.Uint64(e[keyIDSize+8:]), at: int64(binary.LittleEndian.Uint64(e[keyIDSize+16:]))}
 	}
 	return entries, nil
 }

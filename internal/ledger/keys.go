@@ -47,7 +47,7 @@ type keyring struct {
 	byID    map[KeyID]*sealer  // of both
 	half    int                // recent's bound; at most twice as many are kept
 	waiting *fetch             // the fetch that may still be joined
-	dooms   map[KeyID]uint64   // keys of KindForget leaves → the leaf's position
+	dooms   map[KeyID]doom     // by KindForget leaves
 
 	turn sync.Mutex // held by the leader of the fetch in flight, and while a key is destroyed
 }
@@ -62,7 +62,7 @@ type fetch struct {
 }
 
 func newKeyring(table Keys, most int, size func() uint64) *keyring {
-	return &keyring{table: table, size: size, half: max(most/2, 2), dooms: map[KeyID]uint64{},
+	return &keyring{table: table, size: size, half: max(most/2, 2), dooms: map[KeyID]doom{},
 		recent: map[string]*sealer{}, older: map[string]*sealer{}, byID: map[KeyID]*sealer{}}
 }
 
@@ -201,12 +201,12 @@ func (k *keyring) ask(ctx context.Context, persons []string) (map[string]*sealer
 func (k *keyring) sweep(ctx context.Context, rows map[string]Key) (leaving map[string]bool, err error) {
 	var back []KeyID
 	for p, row := range rows {
-		at, doomed := k.fate(row.ID)
+		d, doomed := k.fate(row.ID)
 		if !doomed {
 			continue
 		}
 		delete(rows, p)
-		if at < k.size() {
+		if d.position < k.size() {
 			back = append(back, row.ID)
 			continue
 		}
@@ -245,7 +245,7 @@ func (k *keyring) opened(ctx context.Context, ids []KeyID) (map[KeyID]*sealer, e
 	}
 	found := make(map[string]*sealer, len(rows))
 	for id, row := range rows {
-		if at, doomed := k.fate(id); doomed && at < k.size() {
+		if d, doomed := k.fate(id); doomed && d.position < k.size() {
 			continue // the table still has it, for a moment or by a restore: it opens nothing (G5)
 		}
 		s, err := newSealer(row)
@@ -296,13 +296,19 @@ func (k *keyring) put(person string, s *sealer) {
 	k.recent[person], k.byID[s.id] = s, s
 }
 
-// doom notes that the leaf at that position says that these keys are destroyed,
-// and drops them from the cache for good.
-func (k *keyring) doom(ids []KeyID, position uint64) {
+// A doom is the KindForget leaf that says that a key is destroyed.
+type doom struct {
+	position uint64 // of the leaf; more than any while it is not built
+	at       int64  // its time, microseconds
+}
+
+// doom notes that a leaf says that these keys are destroyed, and drops them
+// from the cache for good.
+func (k *keyring) doom(ids []KeyID, d doom) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, id := range ids {
-		k.dooms[id] = position
+		k.dooms[id] = d
 		if s := k.byID[id]; s != nil {
 			delete(k.byID, id)
 			delete(k.recent, s.person)
@@ -318,10 +324,10 @@ func (k *keyring) doomed(id KeyID) bool {
 	return doomed
 }
 
-// fate returns the position of the leaf that says that the key is destroyed.
-func (k *keyring) fate(id KeyID) (position uint64, doomed bool) {
+// fate returns the leaf that says that the key is destroyed.
+func (k *keyring) fate(id KeyID) (d doom, doomed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	position, doomed = k.dooms[id]
-	return position, doomed
+	d, doomed = k.dooms[id]
+	return d, doomed
 }

@@ -130,6 +130,7 @@ func (l *Ledger) readChapter(ctx context.Context, c chapter, offset int64, from 
 				continue
 			}
 			rec, err := openRecord(&b.records[i], sealers)
+			l.dateErased(&rec, &b.records[i])
 			if err != nil {
 				err = &Damage{Segment: segmentName(c.number), Offset: at, Position: b.first + uint64(i), What: "the record", Err: err}
 			}
@@ -154,6 +155,18 @@ func (l *Ledger) sealersOf(ctx context.Context, b *batch) (map[KeyID]*sealer, er
 		}
 	}
 	return l.keys.opened(ctx, ids)
+}
+
+// dateErased fills in when the parts that can't be opened were erased.
+func (l *Ledger) dateErased(r *Record, s *stored) {
+	for i, part := range [...]*Opened{&r.Customer, &r.Employee} {
+		if !part.Erased {
+			continue
+		}
+		if d, doomed := l.keys.fate(KeyID(s.sealed[i][:keyIDSize])); doomed {
+			part.ErasedAt = fromMicros(d.at)
+		}
+	}
 }
 
 // openRecord opens a stored record with the keys that exist.

@@ -70,6 +70,9 @@ type Opened struct {
 	Plain  []byte
 	Salt   []byte // 32 bytes; with Plain it proves the commitment in the leaf
 	Erased bool   // the part is there, but its key no longer is
+	// ErasedAt is the time of the leaf that says that the key is destroyed. Zero
+	// with Erased: no leaf says so, the key was taken behind the ledger's back.
+	ErasedAt time.Time
 }
 
 // A Record is one record, opened as far as keys exist.
