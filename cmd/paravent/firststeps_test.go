@@ -79,12 +79,12 @@ func newFirstSteps(t *testing.T) *firstSteps {
 	f.env = append(os.Environ(), "PATH="+f.bin+":"+os.Getenv("PATH"), "HOME="+f.dir, "XDG_CONFIG_HOME="+f.dir+"/config",
 		"PARAVENT_LISTEN="+f.address, "TZ=UTC")
 	f.answers = map[string][]string{
-		"paravent token --login ada":                {adminPassword},
-		"export TICKETS=":                           {ticketPassword},
-		"export ANN=":                               {annPassword},
-		"paravent setup":                            nil, // the code, when init has told it
-		"paravent password --login e101":            nil, // the first password, when it is known
-		"paravent password --login tickets":         nil,
+		"paravent token --login ada":                   {adminPassword},
+		"export TICKETS=":                              {ticketPassword},
+		"export ANN=":                                  {annPassword},
+		"paravent setup":                               nil, // the code, when init has told it
+		"paravent password --login e101":               nil, // the first password, when it is known
+		"paravent password --login tickets":            nil,
 		"paravent account add E100 E101 P1 A2 tickets": {},
 	}
 	return f
