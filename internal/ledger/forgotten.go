@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -260,4 +261,20 @@ func writeForgotten(d disk, b []byte) error {
 		return fmt.Errorf("write the list of destroyed keys: %w", err)
 	}
 	return nil
+}
+
+// ReadForgotten reads the list of destroyed keys in a ledger's folder, for
+// whoever compares it with the leaves: key → 1 + position of its KindForget
+// leaf, 0 where the leaf was about to be written when the ledger was last open.
+// The public key is the ledger's. It fails with fs.ErrNotExist where there is no list.
+func ReadForgotten(dir string, public ed25519.PublicKey) (map[KeyID]uint64, error) {
+	entries, err := readForgotten(folder(dir), keyHash(public))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: read %s: %w", forgottenFile, err)
+	}
+	keys := make(map[KeyID]uint64, len(entries))
+	for _, e := range entries {
+		keys[e.id] = e.leaf
+	}
+	return keys, nil
 }
