@@ -121,7 +121,7 @@ func TestAnAccountOfNobodyInParticularIsRefused(t *testing.T) {
 	h := newHouse(t)
 	for body, want := range map[string]int{
 		`{}`: 400, `{"employee":"e1","customer":"c1"}`: 400, `{"employee":"nobody"}`: 404, `{"employee":"e1","login":"twin"}`: 409,
-		`{"customer":"c1","login":"admin"}`: 409, `{"customer":"c1","password":"chosen by me"}`: 400, `{"customer":"c 1"}`: 400,
+		`{"customer":"c1","login":"admin"}`: 409, `{"customer":"c1","password":"chosen by me"}`: 400, `{"customer":"c 1"}`: 400, `{"customer":"c99"}`: 404,
 	} {
 		if r := h.do(t, "a1", "POST", "/v1/accounts", body); r.status != want {
 			t.Errorf("%s: got %d, want %d: %s", body, r.status, want, r.body)

@@ -324,6 +324,7 @@ func TestAnAccountThatCannotBeMadeSaysWhy(t *testing.T) {
 	for says, form := range map[string]url.Values{
 		"The directory has no such employee.":                 {"kind": {"employee"}, "person": {"nobody"}},
 		"The login is taken, or the person has an account.":   {"kind": {"employee"}, "person": {"e1"}, "login": {"twin"}},
+		"No such customer is known.":                          {"kind": {"customer"}, "person": {"c99"}},
 		"The login is taken.":                                 {"kind": {"customer"}, "person": {"c2"}, "login": {"admin"}},
 		"The login can't be used.":                            {"kind": {"customer"}, "person": {"c 2"}},
 		"An account is one employee's or one customer's.":     {"kind": {"robot"}, "person": {"e1"}},

@@ -63,6 +63,8 @@ type Store interface {
 	Tokens
 	// Employee returns the employee of the directory.
 	Employee(ctx context.Context, id access.EmployeeID) (access.Employee, error)
+	// Customer returns what the business knows of a customer.
+	Customer(ctx context.Context, id access.CustomerID) (access.Customer, error)
 }
 
 // Accounts keeps accounts. Logins are compared byte by byte.

@@ -86,6 +86,17 @@ func (s *Service) Enrol(ctx context.Context, by Who, a Account, record Record) (
 	if err != nil {
 		return Account{}, "", err
 	}
+	if a.Kind == KindCustomer {
+		// An account of a mistyped id would one day be a stranger's.
+		_, err := s.store.Customer(ctx, a.Customer)
+		if access.CodeOf(err) == access.NotFound {
+			return Account{}, "", access.Errorf(access.NotFound, "No such customer is known.").Because(err).
+				WithHint("Bring her in first: paravent import customers.csv")
+		}
+		if err != nil {
+			return Account{}, "", err
+		}
+	}
 	_, err = s.store.Account(ctx, a.Login)
 	if err == nil {
 		return Account{}, "", access.Errorf(access.Conflict, "The login is taken.").WithHint("Choose another login.")

@@ -65,6 +65,7 @@ func TestAFirstPasswordProvesNobody(t *testing.T) {
 func TestNoAccountChangesUnrecorded(t *testing.T) {
 	env := testenv.New(t)
 	ctx, s := t.Context(), env.Identity
+	env.Save(t, &access.CustomerKnown{Customer: access.Customer{ID: "c1"}})
 	login := env.Account(t, agent)
 	_, in := env.SignIn(t, login)
 	full := errors.New("the disk is full")
@@ -110,6 +111,8 @@ func TestNoAccountChangesUnrecorded(t *testing.T) {
 	wantCode(t, "a taken login", err, access.Conflict)
 	_, _, err = s.Enrol(ctx, env.Admin(), identity.Account{Kind: identity.KindEmployee, Employee: "nobody"}, record)
 	wantCode(t, "an unknown employee", err, access.NotFound)
+	_, _, err = s.Enrol(ctx, env.Admin(), identity.Account{Kind: identity.KindCustomer, Customer: "nobody"}, record)
+	wantCode(t, "an unknown customer", err, access.NotFound)
 	if recorded != 4 {
 		t.Errorf("what was refused was recorded as done: %d", recorded)
 	}
