@@ -21,6 +21,7 @@ func subcommands(s streams) []*cobra.Command {
 		newPolicyCommand(s), // its check is offline
 
 		// Offline: files in, files out.
+		newLedgerCommand(s), // its evidence asks a running server
 		newReviewCommand(s),
 		newSimulateCommand(s),
 	}

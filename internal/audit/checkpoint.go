@@ -68,36 +68,9 @@ func (v verifier) KeyHash() uint32 {
 	return uint32(id[0])<<24 | uint32(id[1])<<16 | uint32(id[2])<<8 | uint32(id[3])
 }
 
+// String returns the verifier key, as in public.key.
+func (v verifier) String() string {
+	return fmt.Sprintf("%s+%08x+%s", v.origin, v.KeyHash(), base64.StdEncoding.EncodeToString(append([]byte{1}, v.pub...)))
+}
+
 func (v verifier) Verify(msg, sig []byte) bool { return ed25519.Verify(v.pub, msg, sig) }
-
-// readSaved verifies the checkpoint that the reader kept, nil without one.
-func (r *Result) readSaved(msg []byte, origin string, pub ed25519.PublicKey) *ledger.SignedHead {
-	if msg == nil {
-		return nil
-	}
-	h, err := parseCheckpoint(msg, origin, pub)
-	if err != nil {
-		r.problem("", unknown, unknown, "the checkpoint kept from the last time does not belong to this ledger and key: %v", err)
-	}
-	return h
-}
-
-// compareSaved says whether the ledger contains everything that it contained
-// when the reader saw it last (G4).
-func (r *Result) compareSaved(saved *ledger.SignedHead, c *chain) {
-	if saved == nil {
-		return
-	}
-	const file = "kept checkpoint"
-	root, known := c.roots[saved.Size]
-	switch {
-	case saved.Size > r.Size:
-		r.problem(file, unknown, int64(r.Size), "ROLLED BACK: the ledger had %d records when you verified it last, and has %d now; an older copy was put in its place, or records were cut off", saved.Size, r.Size)
-	case known && root != saved.Root:
-		r.problem(file, unknown, unknown, "REWRITTEN: the first %d records are not those that you verified last; both trees are signed by the ledger's key", saved.Size)
-	case known:
-		r.note("it contains all %d records that you verified last", saved.Size)
-	default:
-		r.unknown("whether the first %d records are those that you verified last: the journal is too damaged to tell", saved.Size)
-	}
-}

@@ -350,7 +350,7 @@ func (p *Publisher) Publish(ctx context.Context, msg []byte) error {
 	if head.Size < p.published {
 		return fmt.Errorf("publish: a checkpoint of %d records is published already", p.published)
 	}
-	if err := p.files.write(checkpointFile, msg); err != nil {
+	if err := p.files.writeDurably(checkpointFile, msg); err != nil {
 		return err
 	}
 	p.published = head.Size
@@ -370,8 +370,12 @@ func (p *Publisher) writePartial(id tileID, data []byte) error {
 	return p.files.write(id.path(), data)
 }
 
-// Published returns the checkpoint that everyone sees, a signed note; the error
-// is os.ErrNotExist before the first.
+// Published returns the checkpoint that everyone sees, a signed note, or
+// nothing before the first.
 func (p *Publisher) Published() ([]byte, error) {
-	return readFile(filepath.Join(string(p.files), checkpointFile), maxNote)
+	msg, err := readFile(filepath.Join(string(p.files), checkpointFile), maxNote)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return msg, err
 }

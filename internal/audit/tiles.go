@@ -87,6 +87,32 @@ func (d tileFolder) write(name string, data []byte) error {
 	return nil
 }
 
+// writeDurably is write for what must survive a crash.
+func (d tileFolder) writeDurably(name string, data []byte) error {
+	if err := os.MkdirAll(string(d), 0o755); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	f, err := os.OpenFile(filepath.Join(string(d), "new-"+name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(string(d), name))
+	}
+	if err == nil {
+		var dir *os.File
+		if dir, err = os.Open(string(d)); err == nil {
+			err = errors.Join(dir.Sync(), dir.Close())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
 // has says whether a tile's file is there with its whole length.
 func (d tileFolder) has(id tileID) bool {
 	info, err := os.Stat(filepath.Join(string(d), filepath.FromSlash(id.path())))

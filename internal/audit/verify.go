@@ -9,7 +9,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"paravent/internal/ledger"
@@ -21,24 +20,31 @@ var ErrUsage = errors.New("can't be verified")
 
 // Options says what is verified, and against what.
 type Options struct {
-	// Key is the ledger's verifier key, "<origin>+<hash>+<base64>"; "": the file
-	// public.key in the folder is trusted, and the report says so.
+	// Key is the ledger's verifier key, "<origin>+<hash>+<base64>"; "": the one
+	// beside the ledger is trusted, and the report says so.
 	Key string
-	// Saved is the checkpoint that the reader kept, a signed note; nil: none.
-	Saved []byte
+	// Witnesses are verifier keys of witnesses; Need of them must have cosigned
+	// the published checkpoint. Need 0: all.
+	Witnesses []string
+	Need      int
+	// Memory is where the reader keeps what he saw, under Place, a name for where
+	// the ledger lies; nil: nothing is compared and nothing kept.
+	Memory *Memory
+	Place  string
 	// Table yields the rows of the key table, oldest first; nil: it isn't looked at.
 	Table iter.Seq2[ledger.Key, error]
 	// Told hears of records as they're verified, from several goroutines; may be nil.
 	Told func(records int)
 }
 
-// A Result is a report and what the reader should keep for the next time.
+// A Result is a report and what it rests on.
 type Result struct {
 	Report
 	Key        string // the verifier key that was used
-	Checkpoint []byte // signed note of the last head, to keep when the ledger is sound
+	Checkpoint []byte // signed note of the last head
 
-	published []byte // the checkpoint in the folder or at the address, as it lies there
+	published []byte    // the checkpoint in the folder or at the address, as it lies there
+	seen      time.Time // when the reader kept his checkpoint
 }
 
 // publicFile is the verifier key's file in a ledger's folder.
@@ -49,53 +55,66 @@ const publicFile = "public.key"
 // checkpoint where they're there. What is wrong stands in the result. The error
 // is ErrUsage when there's no ledger, or ctx's when it ended first.
 func Folder(ctx context.Context, dir string, o Options) (*Result, error) {
-	r := &Result{Key: strings.TrimSpace(o.Key)}
-	if r.Key == "" {
-		text, err := readFile(filepath.Join(dir, publicFile), 4<<10)
-		if err != nil {
-			return nil, fmt.Errorf("%w: no key was given, and the folder's own can't be read: %w", ErrUsage, err)
-		}
-		r.Key = strings.TrimSpace(string(text))
-		r.note("the key beside the ledger was trusted: whoever can replace the ledger can replace it too; give it with --key")
-	}
-	origin, pub, err := ledger.ParsePublic(r.Key)
-	if err != nil {
+	r := &Result{}
+	if _, err := ledger.Inspect(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	r.Origin = origin
-	journal, err := ledger.Inspect(dir)
+	t, err := newTrust(r, o, func() ([]byte, error) { return readFile(filepath.Join(dir, publicFile), 4<<10) })
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, err
 	}
-	own := &reading{journal: journal, pub: pub, origin: origin, key: sha256.Sum256(pub), watch: map[uint64]bool{}, told: o.Told}
-	c := &chain{report: &r.Report, o: own, keys: keyBook{keys: map[ledger.KeyID]*keyState{}},
-		roots: map[uint64]ledger.Hash{}, kinds: map[ledger.Kind]uint64{}}
-	saved := r.readSaved(o.Saved, origin, pub)
-	if saved != nil {
-		own.watch[saved.Size] = true
+	was, err := r.remember(o, t)
+	if err != nil {
+		return nil, err
 	}
+	c := newChain(r, t, o, was)
+	// The checkpoint is read before the journal is listed: so an honest journal
+	// that is being written is never behind it.
 	tiles := newTileCheck(r, dir, c)
 	if tiles != nil {
-		own.hashes, c.sink = true, tiles.add
+		c.o.hashes, c.sink = true, tiles.add
 	}
-	if journal, err = ledger.Inspect(dir); err != nil {
+	if c.o.journal, err = ledger.Inspect(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	own.journal = journal
 	if err := c.run(ctx); err != nil {
 		return nil, err
 	}
 	c.finish(r)
+	var witnessed uint64
+	if t.cosigned(&r.Report, TilesFolder+"/"+checkpointFile, r.published) {
+		witnessed = tiles.head.Size
+	}
 	if tiles != nil {
 		tiles.finish(c)
 	}
-	r.compareSaved(saved, c)
 	if o.Table != nil {
 		if err := c.keys.table(ctx, &r.Report, o.Table); err != nil {
 			return nil, err
 		}
 	}
-	return r, nil
+	return r, r.conclude(o, t, was, c.roots, witnessed)
+}
+
+// newChain returns the chain for a journal or what is served of one.
+func newChain(r *Result, t *trust, o Options, was *ledger.SignedHead) *chain {
+	own := &reading{pub: t.pub, origin: t.origin, key: sha256.Sum256(t.pub), watch: map[uint64]bool{}, told: o.Told}
+	if was != nil {
+		own.watch[was.Size] = true
+	}
+	return &chain{report: &r.Report, o: own, keys: keyBook{keys: map[ledger.KeyID]*keyState{}},
+		roots: map[uint64]ledger.Hash{}, kinds: map[ledger.Kind]uint64{}}
+}
+
+// conclude compares with what the reader kept, says what can't be known, and
+// keeps what is sound.
+func (r *Result) conclude(o Options, t *trust, was *ledger.SignedHead, roots map[uint64]ledger.Hash, witnessed uint64) error {
+	r.compareKept(was, roots)
+	t.limits(r, was != nil, witnessed)
+	if o.Memory == nil || !r.Sound() {
+		return nil
+	}
+	return o.Memory.keep(r, o.Place)
 }
 
 // finish fills in what the last segment says.

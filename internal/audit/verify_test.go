@@ -13,14 +13,15 @@ func TestAnHonestLedgerIsSoundClosedOrRunning(t *testing.T) {
 	w := newWorld(t)
 	w.look(t, 40)
 	w.bulk(t, 700)
-	r := verify(t, w.dir, audit.Options{Table: w.keys.all()})
+	o := audit.Options{Table: w.keys.all(), Place: w.dir, Memory: memory(t)}
+	r := verify(t, w.dir, o)
 	sound(t, r)
 	if r.Size != w.log.Size() || r.Root != w.log.Head().Root || r.Segments < 3 || r.Keys != 8 {
 		t.Errorf("got %+v", r.Report)
 	}
 	w.close(t)
 	w.open(t)
-	again := verify(t, w.dir, audit.Options{Key: r.Key, Saved: r.Checkpoint, Table: w.keys.all()})
+	again := verify(t, w.dir, o)
 	sound(t, again)
 	if again.Size <= r.Size {
 		t.Errorf("%d records after %d", again.Size, r.Size)

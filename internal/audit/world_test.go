@@ -156,6 +156,11 @@ func verify(t testing.TB, dir string, o audit.Options) *audit.Result {
 	return r
 }
 
+// memory is a reader's memory, empty.
+func memory(t testing.TB) *audit.Memory {
+	return &audit.Memory{Dir: filepath.Join(t.TempDir(), "state"), Now: func() time.Time { return time.Date(2026, 5, 8, 9, 0, 0, 0, time.UTC) }}
+}
+
 // sound fails the test when a problem was found.
 func sound(t testing.TB, r *audit.Result) {
 	t.Helper()

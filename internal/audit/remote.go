@@ -1,0 +1,301 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"paravent/internal/ledger"
+)
+
+// Remote verifies a ledger that is served at an address in the form of C2SP
+// tlog-tiles: the checkpoint, every leaf, every tile, positions, times and the
+// keys' leaves. It can't see the sealed parts, which are not published. client
+// carries whatever authentication is needed and should have a timeout; a server
+// that is slow for ever is left to it and to ctx. The error is ErrUsage where
+// no ledger is served, or ctx's when it ended first.
+func Remote(ctx context.Context, address string, client *http.Client, o Options) (*Result, error) {
+	u, err := url.Parse(strings.TrimRight(address, "/"))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%w: %q is not an address such as https://paravent.example.com/ledger", ErrUsage, address)
+	}
+	once := *client
+	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s := &served{address: u.String(), client: &once}
+	r := &Result{}
+	t, err := newTrust(r, o, func() ([]byte, error) { return s.get(ctx, "public.key", 4<<10) })
+	if err != nil {
+		return nil, errors.Join(err, ctx.Err())
+	}
+	was, err := r.remember(o, t)
+	if err != nil {
+		return nil, err
+	}
+	if r.published, err = s.get(ctx, checkpointFile, maxNote); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrUsage, err), ctx.Err())
+	}
+	head, err := parseCheckpoint(r.published, t.origin, t.pub)
+	if err != nil {
+		r.problem(checkpointFile, unknown, unknown, "the checkpoint does not verify: %v", err)
+		return r, r.conclude(o, t, was, nil, 0)
+	}
+	r.Size, r.Root, r.Checkpoint, r.Heads = head.Size, head.Root, formatCheckpoint(*head, t.pub), 1
+	c := newChain(r, t, o, was)
+	c.o.watch[head.Size] = true
+	f := &fetching{served: s, chain: c, r: r, head: head}
+	if err := f.run(ctx); err != nil {
+		return nil, err
+	}
+	var witnessed uint64
+	if t.cosigned(&r.Report, checkpointFile, r.published) {
+		witnessed = head.Size
+	}
+	r.unknown("whether the sealed parts are those that were recorded: over the network only the tree is served; verify the folder for that")
+	return r, r.conclude(o, t, was, c.roots, witnessed)
+}
+
+// served is a ledger at an address.
+type served struct {
+	address string
+	client  *http.Client
+}
+
+// errAbsent says that the server doesn't have what it should.
+var errAbsent = errors.New("the server does not serve it")
+
+// get fetches one file of at most that many bytes.
+func (s *served) get(ctx context.Context, name string, most int64) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address+"/"+name, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", name, err)
+	}
+	defer resp.Body.Close() // only read
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("fetch %s: %w: %s", name, errAbsent, resp.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", name, err)
+	}
+	if int64(len(b)) > most {
+		return nil, fmt.Errorf("fetch %s: more than %d bytes", name, most)
+	}
+	return b, nil
+}
+
+// tile fetches a tile, where it's partial and gone the full one instead.
+func (s *served) tile(ctx context.Context, id tileID, path func(tileID) string, most int64) (data []byte, got tileID, err error) {
+	if data, err = s.get(ctx, path(id), most); errors.Is(err, errAbsent) && id.width < tileWidth {
+		full := tileID{id.level, id.n, tileWidth}
+		if data, fullErr := s.get(ctx, path(full), most); fullErr == nil {
+			return data, full, nil
+		}
+	}
+	return data, id, err
+}
+
+// fetching is one verification over the network.
+type fetching struct {
+	*served
+	chain *chain
+	r     *Result
+	head  *ledger.SignedHead
+}
+
+// fetched is one tile of leaf hashes with its leaves.
+type fetched struct {
+	id     tileID
+	tile   []byte
+	leaves [][]byte
+	errs   []Problem
+	err    error // nothing could be fetched
+}
+
+// fetchers is how many tiles are fetched at once.
+const fetchers = 8
+
+// run fetches all leaves, a few tiles at once, and checks them in their order.
+func (f *fetching) run(ctx context.Context) error {
+	count := (f.head.Size + tileWidth - 1) / tileWidth
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	type slot struct {
+		id   tileID
+		done chan *fetched
+	}
+	slots, ahead := make(chan slot), make(chan slot, 2*fetchers+runtime.GOMAXPROCS(0))
+	wg.Go(func() {
+		defer close(slots)
+		defer close(ahead)
+		for n := range count {
+			s := slot{tileID{0, n, int(min(f.head.Size-n*tileWidth, tileWidth))}, make(chan *fetched, 1)}
+			for _, to := range []chan slot{ahead, slots} {
+				select {
+				case to <- s:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	})
+	for range fetchers {
+		wg.Go(func() {
+			for s := range slots {
+				s.done <- f.fetch(ctx, s.id)
+			}
+		})
+	}
+	check := &treeCheck{f: f, ctx: ctx, s: newStretch("")}
+	check.s.whole = true
+	check.build.full = check.full
+	for s := range ahead {
+		select {
+		case got := <-s.done:
+			if err := check.take(got); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return check.finish()
+}
+
+// fetch fetches a tile of leaf hashes and its leaves.
+func (f *fetching) fetch(ctx context.Context, id tileID) *fetched {
+	out := &fetched{id: id}
+	tile, got, err := f.tile(ctx, id, tileID.path, tileBytes)
+	if err == nil && len(tile) != got.width*tlog.HashSize {
+		err = fmt.Errorf("%d bytes, not %d", len(tile), got.width*tlog.HashSize)
+	}
+	if err != nil {
+		out.errs = append(out.errs, Problem{File: id.path(), Byte: unknown, Record: int64(id.n * tileWidth), What: "the tile can't be had: " + err.Error()})
+		out.err = err
+	} else {
+		out.tile = tile[:id.width*tlog.HashSize]
+	}
+	bundle, got, err := f.tile(ctx, id, tileID.entriesPath, tileWidth*(2+maxEntry))
+	if err == nil {
+		out.leaves, err = parseBundle(bundle, got.width)
+	}
+	if err != nil {
+		out.errs = append(out.errs, Problem{File: id.entriesPath(), Byte: unknown, Record: int64(id.n*tileWidth) + int64(len(out.leaves)), What: "the entries can't be had: " + err.Error()})
+		out.err = err
+	}
+	out.leaves = out.leaves[:min(len(out.leaves), id.width)]
+	return out
+}
+
+// A treeCheck holds leaves and tiles, as they come, against each other.
+type treeCheck struct {
+	f     *fetching
+	ctx   context.Context // of the run that it's part of
+	s     *stretch
+	build builder
+	lost  int // tiles that couldn't be fetched
+}
+
+// take checks one tile of leaf hashes with its leaves.
+func (t *treeCheck) take(got *fetched) error {
+	t.s.count += len(got.errs)
+	t.s.problems = append(t.s.problems, got.errs...)
+	if got.err != nil {
+		// After a few the server is down, not tampered with tile by tile.
+		if t.lost++; t.lost > 3 {
+			return fmt.Errorf("%w: the server doesn't answer: %w", ErrUsage, got.err)
+		}
+		t.s.whole = false
+	}
+	for i, leaf := range got.leaves {
+		at := got.id.n*tileWidth + uint64(i)
+		name := func(format string, args ...any) {
+			t.s.problem(Problem{File: got.id.entriesPath(), Byte: unknown, Record: int64(at), What: fmt.Sprintf(format, args...)})
+		}
+		h := leafHash(leaf)
+		if got.tile != nil && h != ledger.Hash(got.tile[i*tlog.HashSize:]) {
+			name("the entry doesn't hash to what %s says", got.id.path())
+		}
+		t.f.chain.o.leaf(t.s, at, leaf, name)
+		if t.s.whole {
+			if err := t.build.add(h); err != nil {
+				return err
+			}
+		}
+	}
+	if told := t.f.chain.o.told; told != nil {
+		told(len(got.leaves))
+	}
+	return nil
+}
+
+// full holds a tile above the leaves against the server's.
+func (t *treeCheck) full(level int, n uint64, hashes []ledger.Hash) error {
+	if level > 0 {
+		t.compare(tileID{level, n, tileWidth}, hashes)
+	}
+	return t.ctx.Err()
+}
+
+func (t *treeCheck) compare(id tileID, want []ledger.Hash) {
+	data, got, err := t.f.tile(t.ctx, id, tileID.path, tileBytes)
+	switch {
+	case err != nil:
+		t.s.problem(Problem{File: id.path(), Byte: unknown, Record: unknown, What: "the tile can't be had: " + err.Error()})
+		return
+	case len(data) != got.width*tlog.HashSize:
+		t.s.problem(Problem{File: id.path(), Byte: unknown, Record: unknown, What: fmt.Sprintf("the tile has %d bytes", len(data))})
+		return
+	}
+	for i := range id.width {
+		if ledger.Hash(data[i*tlog.HashSize:]) != want[i] {
+			t.s.problem(Problem{File: id.path(), Byte: int64(i * tlog.HashSize), Record: int64((id.n*tileWidth + uint64(i)) << (tileHeight * id.level)),
+				What: "the hash in the tile is not that of the tiles below it"})
+			return
+		}
+	}
+}
+
+// finish checks the right edge and the root.
+func (t *treeCheck) finish() error {
+	c, r := t.f.chain, t.f.r
+	if t.s.whole {
+		for level := 1; level < len(t.build.levels); level++ {
+			if hashes := t.build.levels[level]; len(hashes) > 0 {
+				t.compare(tileID{level, t.build.size >> (tileHeight * (level + 1)), len(hashes)}, hashes)
+			}
+		}
+		if root := t.s.roots[t.f.head.Size]; root != t.f.head.Root {
+			t.s.problem(Problem{File: checkpointFile, Byte: unknown, Record: unknown, What: fmt.Sprintf("the %d entries don't hash to the checkpoint's root", t.f.head.Size)})
+		}
+	}
+	t.s.file = "entries"
+	r.Count += t.s.count - len(t.s.problems)
+	r.add(t.s.problems...)
+	r.Notes = append(r.Notes, t.s.notes...)
+	c.keys.join(&r.Report, t.s)
+	c.roots = t.s.roots
+	return t.ctx.Err()
+}
+
+// NewClient returns a client for Remote that gives each request that long.
+func NewClient(each time.Duration) *http.Client {
+	return &http.Client{Timeout: each}
+}
