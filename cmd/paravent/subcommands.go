@@ -10,6 +10,9 @@ func subcommands(s streams) []*cobra.Command {
 		newInitCommand(s),
 		newServeCommand(s),
 
+		// On a machine of another party.
+		newWitnessCommand(s),
+
 		// Clients of a running server, with a password.
 		newSetupCommand(s),
 		newPasswordCommand(s),

@@ -1,0 +1,73 @@
+package witness_test
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"paravent/internal/witness"
+)
+
+// What is read as a request is written back as the same bytes: there's one form
+// of each, and nothing in it is passed over.
+func FuzzRequestHasOneForm(f *testing.F) {
+	a, err := txtar.ParseFile("testdata/golden.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range a.Files {
+		f.Add(file.Data)
+	}
+	for _, s := range []string{"old 0\n\n", "old 0\n\n\n", "old 00\n\nx", "old 9223372036854775808\n\nx", "old 1\n\r\n\nx"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again, err := witness.ParseRequest(b)
+		if err == nil && !bytes.Equal(again, b) {
+			t.Errorf("%q was read as %q", b, again)
+		}
+	})
+}
+
+// Whatever comes, the witness answers, and signs only what the log signed.
+func FuzzWitnessAnswersAnything(f *testing.F) {
+	a, err := txtar.ParseFile("testdata/golden.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	texts := map[string]string{}
+	for _, file := range a.Files {
+		texts[file.Name] = string(file.Data)
+		f.Add(string(file.Data))
+	}
+	f.Add(strings.Replace(texts["request1"], "\n3\n", "\n9223372036854775807\n", 1))
+	log, err := witness.ParseLog(strings.TrimSpace(texts["log.key"]))
+	if err != nil {
+		f.Fatal(err)
+	}
+	dir := f.TempDir()
+	if err := witness.Create(dir, "w1"); err != nil {
+		f.Fatal(err)
+	}
+	w, err := witness.Open(witness.Options{Dir: dir, Logs: []witness.Log{log}, Clock: newClock().now, PerSecond: 1e9})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b string) {
+		rec := httptest.NewRecorder()
+		w.ServeHTTP(rec, httptest.NewRequest("POST", "/add-checkpoint", strings.NewReader(b)))
+		_, msg, _ := strings.Cut(b, "\n\n")
+		switch rec.Code {
+		case 200:
+			if _, _, err := witness.Verify([]byte(msg+rec.Body.String()), log, []witness.Verifier{w.Verifier()}, 1); err != nil {
+				t.Errorf("signed what doesn't verify: %v", err)
+			}
+		case 400, 403, 404, 409, 413, 422:
+		default:
+			t.Errorf("status %d", rec.Code)
+		}
+	})
+}

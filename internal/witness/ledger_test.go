@@ -1,0 +1,127 @@
+package witness_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"paravent/internal/ledger"
+	"paravent/internal/witness"
+)
+
+// keyTable is a table of keys in memory.
+type keyTable struct {
+	ledger.Keys // what isn't called here
+	mu          sync.Mutex
+	rows        map[string]ledger.Key
+}
+
+func (k *keyTable) Lookup(_ context.Context, persons []string) (map[string]ledger.Key, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := map[string]ledger.Key{}
+	for _, p := range persons {
+		if row, ok := k.rows[p]; ok {
+			out[p] = row
+		}
+	}
+	return out, nil
+}
+
+func (k *keyTable) ByID(context.Context, []ledger.KeyID) (map[ledger.KeyID]ledger.Key, error) {
+	return nil, nil
+}
+
+func (k *keyTable) Create(_ context.Context, keys []ledger.Key) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range keys {
+		if _, ok := k.rows[key.Person]; !ok {
+			k.rows[key.Person] = key
+		}
+	}
+	return nil
+}
+
+// proofs proves from the journal itself.
+type proofs struct{ *ledger.Ledger }
+
+func (p proofs) Consistency(ctx context.Context, old, n uint64) ([]tlog.Hash, error) {
+	var hashes []tlog.Hash
+	read := tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) {
+		out := make([]tlog.Hash, len(at))
+		for i, x := range at {
+			out[i] = hashes[x]
+		}
+		return out, nil
+	})
+	for r, err := range p.Records(ctx, 0) {
+		if err != nil {
+			return nil, err
+		}
+		more, err := tlog.StoredHashesForRecordHash(int64(r.Position), r.Hash, read)
+		if err != nil {
+			return nil, err
+		}
+		hashes = append(hashes, more...)
+	}
+	return tlog.ProveTree(int64(n), int64(old), read)
+}
+
+// The heads that the ledger signs for itself are checkpoints as they stand: no
+// second signature, no second key.
+func TestTheLedgersOwnHeadsAreCosigned(t *testing.T) {
+	o := ledger.Options{Node: "till1", Clock: time.Now, Keys: &keyTable{rows: map[string]ledger.Key{}}}
+	dir := filepath.Join(t.TempDir(), "ledger")
+	if err := ledger.Create(dir, o); err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	log, err := witness.LogOf(l.Origin(), l.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t)
+	r.logs, r.clock = []witness.Log{log}, &clock{at: time.Now()}
+	r.open()
+	shelf := &shelf{}
+	p, err := witness.NewPublisher(witness.PublisherOptions{
+		Heads: l, Proofs: proofs{l}, Store: shelf, Clock: r.clock.now,
+		Policy: witness.Policy{Witnesses: []witness.Peer{r.peer("w1")}, Need: 1, IfMissing: witness.Refuse},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := witness.Guard(l, p)
+	for range 20 {
+		if _, err := j.Append(t.Context(), ledger.Entry{Kind: ledger.KindIntent, Employee: ledger.Part{Person: "employee:e1", Plain: []byte("looked")}}); err != nil {
+			t.Fatal(err)
+		}
+		p.Round(t.Context())
+	}
+	if s := p.State(); !s.OK || s.Cosigned != l.Size() {
+		t.Fatalf("got %+v, the ledger has %d", s, l.Size())
+	}
+	c, by, err := witness.Verify(shelf.note, log, []witness.Verifier{r.w.Verifier()}, 1)
+	if err != nil || c.Size != l.Size() || c.Root != l.Head().Root || len(by) != 1 {
+		t.Errorf("got %+v %+v %v", c, by, err)
+	}
+	head := l.Head()
+	head.Size++
+	if _, err := log.Checkpoint(head); err == nil {
+		t.Error("a head that isn't signed became a checkpoint")
+	}
+	if _, err := witness.LogOf("a b", ed25519.PublicKey(nil)); err == nil {
+		t.Error("a log without name and key was taken")
+	}
+	r.noAlarm()
+}
