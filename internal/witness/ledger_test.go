@@ -8,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
+	"paravent/internal/audit"
 	"paravent/internal/ledger"
 	"paravent/internal/witness"
 )
@@ -48,31 +47,6 @@ func (k *keyTable) Create(_ context.Context, keys []ledger.Key) error {
 	return nil
 }
 
-// proofs proves from the journal itself.
-type proofs struct{ *ledger.Ledger }
-
-func (p proofs) Consistency(ctx context.Context, old, n uint64) ([]tlog.Hash, error) {
-	var hashes []tlog.Hash
-	read := tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) {
-		out := make([]tlog.Hash, len(at))
-		for i, x := range at {
-			out[i] = hashes[x]
-		}
-		return out, nil
-	})
-	for r, err := range p.Records(ctx, 0) {
-		if err != nil {
-			return nil, err
-		}
-		more, err := tlog.StoredHashesForRecordHash(int64(r.Position), r.Hash, read)
-		if err != nil {
-			return nil, err
-		}
-		hashes = append(hashes, more...)
-	}
-	return tlog.ProveTree(int64(n), int64(old), read)
-}
-
 // The heads that the ledger signs for itself are checkpoints as they stand: no
 // second signature, no second key.
 func TestTheLedgersOwnHeadsAreCosigned(t *testing.T) {
@@ -93,9 +67,9 @@ func TestTheLedgersOwnHeadsAreCosigned(t *testing.T) {
 	r := newRig(t)
 	r.logs, r.clock = []witness.Log{log}, &clock{at: time.Now()}
 	r.open()
-	shelf := &shelf{}
+	tiles := audit.NewPublisher(l, audit.PublisherOptions{Dir: dir, Witnessed: true})
 	p, err := witness.NewPublisher(witness.PublisherOptions{
-		Heads: l, Proofs: proofs{l}, Store: shelf, Clock: r.clock.now,
+		Heads: l, Proofs: tiles, Store: tiles, Clock: r.clock.now,
 		Policy: witness.Policy{Witnesses: []witness.Peer{r.peer("w1")}, Need: 1, IfMissing: witness.Refuse},
 	})
 	if err != nil {
@@ -108,11 +82,17 @@ func TestTheLedgersOwnHeadsAreCosigned(t *testing.T) {
 		}
 		p.Round(t.Context())
 	}
+	r.clock.add(2 * time.Minute)
+	p.Round(t.Context()) // the same checkpoint, with a new time
 	if s := p.State(); !s.OK || s.Cosigned != l.Size() {
 		t.Fatalf("got %+v, the ledger has %d", s, l.Size())
 	}
-	c, by, err := witness.Verify(shelf.note, log, []witness.Verifier{r.w.Verifier()}, 1)
-	if err != nil || c.Size != l.Size() || c.Root != l.Head().Root || len(by) != 1 {
+	published, err := tiles.Published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, by, err := witness.Verify(published, log, []witness.Verifier{r.w.Verifier()}, 1)
+	if err != nil || c.Size != l.Size() || c.Root != l.Head().Root || len(by) != 1 || by[0].Time.Unix() != r.clock.now().Unix() {
 		t.Errorf("got %+v %+v %v", c, by, err)
 	}
 	head := l.Head()
