@@ -48,7 +48,7 @@ type Requests interface {
 
 // Facts takes in tables of the business. *task.Service is one.
 type Facts interface {
-	Import(ctx context.Context, table string, r io.Reader) (task.Count, error)
+	Import(ctx context.Context, by access.Employee, table string, r io.Reader) (task.Count, error)
 }
 
 // Qualifications takes in who read, passed and attested. *qualify.Service is one.

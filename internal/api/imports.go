@@ -55,7 +55,7 @@ func (a *api) importTable(r *http.Request, who identity.Who, table string) (int,
 		rows, err = a.Qualifications.Import(r.Context(), r.Body)
 	} else {
 		var n task.Count
-		n, err = a.Facts.Import(r.Context(), table, r.Body)
+		n, err = a.Facts.Import(r.Context(), who.Employee(), table, r.Body)
 		rows = n.Rows
 	}
 	var long *http.MaxBytesError

@@ -29,11 +29,17 @@ type Count struct {
 // (access.Invalid) and Count name the first 20 such rows. A fact that is known
 // already is no mistake and is kept once. Rows are added to what is there or
 // replace what has the same id; none is taken away.
-func (s *Service) Import(ctx context.Context, table string, r io.Reader) (Count, error) {
+//
+// G8: a row that gives by, who imports, another role, team or manager is a bad
+// row: somebody else must bring it in.
+func (s *Service) Import(ctx context.Context, by access.Employee, table string, r io.Reader) (Count, error) {
 	var n Count
 	var events []access.Event
 	last := 0
 	for ev, err := range readRows(table, r) {
+		if err == nil && promotes(by, ev.event) {
+			err = &RowError{Line: ev.line, Column: "id", Reason: "this is you, with another role, team or manager; somebody else must import it"}
+		}
 		var row *RowError
 		switch {
 		case errors.As(err, &row):
@@ -64,6 +70,12 @@ func (s *Service) Import(ctx context.Context, table string, r io.Reader) (Count,
 	}
 	n.Events = len(events)
 	return n, nil
+}
+
+// promotes reports whether the event changes what by may do.
+func promotes(by access.Employee, ev access.Event) bool {
+	e, ok := ev.(*access.EmployeeKnown)
+	return ok && e.ID == by.ID && (e.Role != by.Role || e.Team != by.Team || e.Manager != by.Manager)
 }
 
 // badRows is the error of an import with bad rows: each is named by line and

@@ -124,7 +124,7 @@ func TestAFileThatIsNoTableIsInvalid(t *testing.T) {
 		"a broken header":  {"tasks", "\"id\n"},
 	} {
 		env := testenv.New(t)
-		_, err := env.Tasks.Import(t.Context(), c.table, strings.NewReader(c.text))
+		_, err := env.Tasks.Import(t.Context(), importer, c.table, strings.NewReader(c.text))
 		wantCode(t, name, err, access.Invalid)
 	}
 }
@@ -137,7 +137,7 @@ func TestAnImportSavesAllRowsOrNone(t *testing.T) {
 	for range 30 {
 		bad.WriteString("e1,secret-customer,enemy\n")
 	}
-	n, err := env.Tasks.Import(ctx, "relations", strings.NewReader(bad.String()))
+	n, err := env.Tasks.Import(ctx, importer, "relations", strings.NewReader(bad.String()))
 	wantCode(t, "with bad rows", err, access.Invalid)
 	if n.Rows != 31 || n.Bad != 30 || n.Events != 0 || len(n.Errors) != 20 || n.Errors[0].Line != 3 {
 		t.Errorf("count: got %+v", n)
@@ -153,7 +153,7 @@ func TestAnImportSavesAllRowsOrNone(t *testing.T) {
 
 	good := "employee,customer,kind\ne1,c1,family\ne1,c1,neighbour\n"
 	for range 2 { // importing twice is no mistake
-		n, err = env.Tasks.Import(ctx, "relations", strings.NewReader(good))
+		n, err = env.Tasks.Import(ctx, importer, "relations", strings.NewReader(good))
 		if err != nil || n.Rows != 2 || n.Events != 2 || n.Bad != 0 {
 			t.Errorf("got %+v, %v", n, err)
 		}
@@ -162,7 +162,7 @@ func TestAnImportSavesAllRowsOrNone(t *testing.T) {
 	if diff := cmp.Diff(ties, []access.RelationKind{"family", "neighbour"}); err != nil || diff != "" {
 		t.Errorf("got -, want +: %s, %v", diff, err)
 	}
-	n, err = env.Tasks.Import(ctx, "news", strings.NewReader("customer,at\n"))
+	n, err = env.Tasks.Import(ctx, importer, "news", strings.NewReader("customer,at\n"))
 	if err != nil || n.Rows != 0 || n.Events != 0 {
 		t.Errorf("a table without rows: got %+v, %v", n, err)
 	}
@@ -170,7 +170,7 @@ func TestAnImportSavesAllRowsOrNone(t *testing.T) {
 
 func TestRowsOfTwoMomentsCountOnce(t *testing.T) {
 	env := testenv.New(t)
-	n, err := env.Tasks.Import(t.Context(), "tasks", strings.NewReader(
+	n, err := env.Tasks.Import(t.Context(), importer, "tasks", strings.NewReader(
 		"id,customer,purpose,opened_at,closed_at\nt1,c1,refund,2026-03-02T08:00:00Z,2026-03-02T10:00:00Z\nt2,c1,refund,2026-03-02T08:00:00Z,\n"))
 	if err != nil || n.Rows != 2 || n.Events != 3 {
 		t.Errorf("got %+v, %v, want 2 rows and 3 events", n, err)
@@ -184,12 +184,12 @@ func TestRowsOfTwoMomentsCountOnce(t *testing.T) {
 func TestAFileThatBreaksOffIsNotImported(t *testing.T) {
 	env := testenv.New(t)
 	r := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("customer,at\nc1,2026-03-02T08:00:00Z\n")))
-	_, err := env.Tasks.Import(t.Context(), "news", r)
+	_, err := env.Tasks.Import(t.Context(), importer, "news", r)
 	if err == nil {
 		t.Error("no error")
 	}
 	r = iotest.DataErrReader(iotest.ErrReader(errors.New("the line went dead")))
-	_, err = env.Tasks.Import(t.Context(), "news", r)
+	_, err = env.Tasks.Import(t.Context(), importer, "news", r)
 	if err == nil {
 		t.Error("no error")
 	}
@@ -209,4 +209,34 @@ func FuzzReadCSV(f *testing.F) {
 			}
 		}
 	})
+}
+
+// importer is a connector's account.
+var importer = access.Employee{ID: "tickets", Role: access.RoleConnector}
+
+// G8: who may import the directory can't make himself somebody else.
+func TestNobodyImportsAnotherRoleForHimself(t *testing.T) {
+	ada := access.Employee{ID: "ada", Role: access.RoleAdministrator}
+	const header = "id,role,team,manager\n"
+	for _, c := range []struct {
+		name, rows string
+		code       access.Code
+	}{
+		{"his own row as it is", "ada,administrator,,\n", ""},
+		{"another role", "e1,agent,care,\nada,privacy_officer,,\n", access.Invalid},
+		{"another team", "ada,administrator,care,\n", access.Invalid},
+		{"another manager", "ada,administrator,,e1\n", access.Invalid},
+		{"somebody else's role", "e1,privacy_officer,,\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			env := testenv.New(t)
+			n, err := env.Tasks.Import(t.Context(), ada, "employees", strings.NewReader(header+c.rows))
+			if access.CodeOf(err) != c.code {
+				t.Errorf("got %v, want code %q", err, c.code)
+			}
+			if (c.code == "") != (n.Events > 0) {
+				t.Errorf("%d facts were saved", n.Events)
+			}
+		})
+	}
 }
