@@ -3,6 +3,7 @@ package audit_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -100,4 +101,15 @@ func (b *indyBatch) resign(t testing.TB, dir string, before [][]byte) {
 	}
 	b.root = root
 	b.sig = ed25519.Sign(ed25519.NewKeyFromSeed(seed[1:]), fmt.Appendf(nil, "%s\n%d\n%s\n", parts[0], n, root))
+}
+
+// digest writes into a record's leaf what its sealed parts hash to.
+func (r indyRecord) digest() {
+	h := sha256.New()
+	for _, part := range r.sealed {
+		h.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(part))))
+		h.Write(part)
+	}
+	flags := r.leaf[25]
+	copy(r.leaf[len(r.leaf)-32*(1+int(flags&1)+int(flags>>1&1)):], h.Sum(nil))
 }
