@@ -226,7 +226,8 @@ func (d *demonstration) run(ctx context.Context, l net.Listener) error {
 			return nil // ctx has ended; serve says how
 		}
 		d.welcome()
-		return d.live(ctx)
+		d.live(ctx)
+		return nil
 	})
 	err := g.Wait()
 	fmt.Fprintln(d.err, "\nThe demo has ended.")

@@ -90,41 +90,58 @@ func (d *demonstration) exampleTask() access.TaskID {
 }
 
 // live plays the shop's day on: facts as they come, look-ups as employees ask
-// for them, some of which are refused.
-func (d *demonstration) live(ctx context.Context) error {
-	staff := crew{d: d, in: map[access.EmployeeID]identity.Who{}}
+// for them, some of which are refused. What fails is logged and tried again.
+func (d *demonstration) live(ctx context.Context) {
+	staff := crew{d: d, in: map[access.EmployeeID]identity.Who{}, secret: map[access.EmployeeID]string{}}
 	traffic := d.shop.Live(realClock(), 1)
 	for {
 		step := traffic.Next()
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(step.At.Sub(realClock())):
 		}
-		if err := d.system.store.SaveFacts(ctx, step.Facts); err != nil {
-			return liveError(ctx, err)
+		if !d.tell(ctx, step.Facts) {
+			return
 		}
 		if step.Ask == nil {
 			continue
 		}
-		if err := staff.ask(ctx, *step.Ask); err != nil {
-			return liveError(ctx, err)
+		if err := staff.ask(ctx, *step.Ask); err != nil && ctx.Err() == nil {
+			d.system.log.ErrorContext(ctx, "live traffic: a look-up failed", "error", err)
 		}
 	}
 }
 
-// liveError is err, unless the demo is ending anyway.
-func liveError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+// tell saves facts of the shop, trying until it works or ctx ends: a disk that is
+// full is no reason to end what still answers, and shows, that it is. It returns
+// false when ctx has ended.
+func (d *demonstration) tell(ctx context.Context, facts []access.Event) bool {
+	for {
+		err := d.system.store.SaveFacts(ctx, facts)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		d.system.log.ErrorContext(ctx, "live traffic waits: facts can't be saved", "error", err)
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(tellAgain):
+		}
 	}
-	return fmt.Errorf("live traffic: %w", err)
 }
+
+// tellAgain is how long live traffic waits where facts can't be saved.
+const tellAgain = 2 * time.Second
 
 // crew signs simulated employees in as they begin to work.
 type crew struct {
-	d  *demonstration
-	in map[access.EmployeeID]identity.Who
+	d      *demonstration
+	in     map[access.EmployeeID]identity.Who
+	secret map[access.EmployeeID]string // of accounts that were made
 }
 
 // ask looks, as the employee would. A refusal is an answer, not an error.
@@ -158,9 +175,13 @@ func (c crew) who(ctx context.Context, e access.EmployeeID) (identity.Who, error
 
 // signIn gives the employee an account and signs him in.
 func (c crew) signIn(ctx context.Context, e access.EmployeeID) (identity.Who, error) {
-	secret := password()
-	if err := c.d.system.signOn.AddAccount(ctx, c.d.admin, employeeAccount(e), secret); err != nil {
-		return identity.Who{}, fmt.Errorf("add account of %s: %w", e, err)
+	secret, made := c.secret[e]
+	if !made {
+		secret = password()
+		if err := c.d.system.signOn.AddAccount(ctx, c.d.admin, employeeAccount(e), secret); err != nil {
+			return identity.Who{}, fmt.Errorf("add account of %s: %w", e, err)
+		}
+		c.secret[e] = secret
 	}
 	_, in, err := c.d.system.signOn.SignIn(ctx, string(e), secret, "demo-"+string(e))
 	if err != nil {
