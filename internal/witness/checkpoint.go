@@ -53,7 +53,7 @@ func Verify(msg []byte, log Log, witnesses []Verifier, need int) (Checkpoint, []
 	for _, w := range witnesses {
 		known = append(known, w)
 	}
-	n, err := note.Open(msg, note.VerifierList(known...))
+	n, err := openNote(msg, known...)
 	if err != nil {
 		return Checkpoint{}, nil, fmt.Errorf("%w: %w", ErrNote, err)
 	}
@@ -77,6 +77,22 @@ func Verify(msg []byte, log Log, witnesses []Verifier, need int) (Checkpoint, []
 		return c, by, fmt.Errorf("%w: %d of %d needed", ErrTooFew, len(by), need)
 	}
 	return c, by, nil
+}
+
+// openNote opens a note signed by at least one of known. Unlike note.Open it
+// takes a signature in its one base64 form only: so no byte of what was
+// verified can be changed unseen.
+func openNote(msg []byte, known ...note.Verifier) (*note.Note, error) {
+	n, err := note.Open(msg, note.VerifierList(known...))
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return nil, fmt.Errorf("the signature of %s is malformed", s.Name)
+		}
+	}
+	return n, nil
 }
 
 // find returns v's signature among those that were verified, or nil.

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -120,7 +119,7 @@ func (c *Client) Cosign(ctx context.Context, old uint64, proof []tlog.Hash, chec
 	// The lines are signature lines of the note: what is false or foreign in
 	// them is found by reading the whole.
 	whole := append(bytes.Clone(checkpoint), said...)
-	n, err := note.Open(whole, note.VerifierList(c.peer.Key))
+	n, err := openNote(whole, c.peer.Key)
 	if err != nil {
 		return Cosignature{}, fmt.Errorf("ask witness: its answer is no cosignature of this checkpoint: %w", err)
 	}

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // stateHead begins the state file; the hash of the rest follows it.
@@ -87,7 +85,7 @@ func readState(dir string, own Verifier, logs map[string]Log) (map[string]seen, 
 
 // readSeen reads a note that the witness cosigned.
 func readSeen(text string, own Verifier) (seen, error) {
-	n, err := note.Open([]byte(text), note.VerifierList(own))
+	n, err := openNote([]byte(text), own)
 	if err != nil {
 		return seen{}, err
 	}

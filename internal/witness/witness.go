@@ -188,7 +188,7 @@ func (w *Witness) read(msg []byte) (seen, answer) {
 	if !ok {
 		return seen{}, refuse(http.StatusNotFound, "this witness doesn't know the log")
 	}
-	n, err := note.Open(msg, note.VerifierList(log))
+	n, err := openNote(msg, log)
 	if err != nil {
 		return seen{}, refuse(http.StatusForbidden, "the checkpoint is not signed by the log's key")
 	}
