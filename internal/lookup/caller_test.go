@@ -343,3 +343,34 @@ func TestASearchThatFailsCountsAsAMiss(t *testing.T) {
 		t.Errorf("after five: %v", err)
 	}
 }
+
+// The attack: between guesses at somebody he searches for a customer whom he
+// knows well, himself for one, as a hit makes the misses before no longer
+// count. Without a call it does not; with one, only the call's first hit does.
+func TestACustomerWhomHeKnowsDoesNotPayForGuesses(t *testing.T) {
+	for name, call := range map[string]bool{"without a call": false, "with a call": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			if call {
+				s.call(t, "k1", "e1", "")
+				if _, err := s.service.FindCaller(t.Context(), s.agent, said); err != nil {
+					t.Fatal(err)
+				}
+			}
+			misses := 0
+			for i := range 12 {
+				_, err := s.service.FindCaller(t.Context(), s.agent, guess(i))
+				if access.CodeOf(err) == access.Denied {
+					break
+				}
+				misses++
+				if _, err := s.service.FindCaller(t.Context(), s.agent, said); err != nil && access.CodeOf(err) != access.Denied {
+					t.Fatal(err)
+				}
+			}
+			if misses != 5 {
+				t.Errorf("%d guesses were searched for, want 5", misses)
+			}
+		})
+	}
+}

@@ -30,27 +30,26 @@ func (s *Service) find(ctx context.Context, t try) (FoundCaller, error) {
 	if err != nil {
 		return FoundCaller{}, s.failedTry(ctx, t, intent, fmt.Errorf("search: %w", err))
 	}
-	near, why := found.Partial, reasonNoOne
-	hit := found.Customer != ""
-	if hit {
+	near, why, ended := found.Partial, reasonNoOne, TryMissed
+	var task access.Task
+	if found.Customer != "" {
 		n, err := s.Tries.MissesAt(ctx, found.Customer, t.at.Add(-callers.Within))
 		if err != nil {
 			return FoundCaller{}, s.failedTry(ctx, t, intent, fmt.Errorf("count misses at the customer: %w", err))
 		}
 		if n >= missesAtCustomer {
-			hit, near, why = false, []access.CustomerID{found.Customer}, reasonNear
+			near, why = []access.CustomerID{found.Customer}, reasonNear
+		} else if task, ended, err = s.taskFor(ctx, t, found.Customer); err != nil {
+			return FoundCaller{}, s.failedTry(ctx, t, intent, err)
 		}
 	}
-	if hit {
-		near = nil
-	}
-	if err := s.Tries.Settle(ctx, number, hit, near); err != nil {
+	if err := s.Tries.Settle(ctx, number, ended, near); err != nil {
 		return FoundCaller{}, s.failedTry(ctx, t, intent, fmt.Errorf("settle a try: %w", err))
 	}
-	if !hit {
+	if ended == TryMissed {
 		return FoundCaller{}, s.missed(ctx, t, intent, near, why)
 	}
-	return s.found(ctx, t, intent, found.Customer)
+	return s.found(ctx, t, intent, task)
 }
 
 // missed records a miss and locks after too many. Near customers get no part of
@@ -80,12 +79,8 @@ func (s *Service) missed(ctx context.Context, t try, intent ledger.Receipt, near
 
 // found records the hit, then opens its task: nothing of it is known to anybody
 // before it is recorded.
-func (s *Service) found(ctx context.Context, t try, intent ledger.Receipt, customer access.CustomerID) (FoundCaller, error) {
-	task, err := s.taskFor(ctx, t, customer)
-	if err != nil {
-		return FoundCaller{}, s.failedTry(ctx, t, intent, err)
-	}
-	c, sub := t.conduct(), s.subject(t.asking, customer)
+func (s *Service) found(ctx context.Context, t try, intent ledger.Receipt, task access.Task) (FoundCaller, error) {
+	c, sub := t.conduct(), s.subject(t.asking, task.Customer)
 	c.Task, sub.Task, sub.Purpose = task.ID, task.ID, t.purpose
 	if task.SelfMade {
 		c.Reasons = []string{reasonSelfMade}
@@ -103,7 +98,7 @@ func (s *Service) found(ctx context.Context, t try, intent ledger.Receipt, custo
 		return f, nil
 	}
 	f.Request, err = s.Approvals.Ask(ctx, Approval{
-		Kind: ApproveTask, Asker: t.employee.ID, Task: task.ID, Customer: customer, Purpose: t.purpose, At: t.at,
+		Kind: ApproveTask, Asker: t.employee.ID, Task: task.ID, Customer: task.Customer, Purpose: t.purpose, At: t.at,
 		Why: []policy.Reason{own(reasonSelfMade, "He opened the task himself; the telephone system knows of no call of hers to him.", true)},
 	})
 	if err != nil {
@@ -116,7 +111,11 @@ func (s *Service) found(ctx context.Context, t try, intent ledger.Receipt, custo
 // comes from the call, so that one call can't open task after task for different
 // customers. A self-made one's comes from employee, customer, purpose and day, so that
 // asking again finds the same.
-func (s *Service) taskFor(ctx context.Context, t try, customer access.CustomerID) (access.Task, error) {
+//
+// Only the first hit of a call is a TryHit. Otherwise whoever knows one customer
+// well, himself for one, would search for her after every fourth guess at
+// another, and never be locked.
+func (s *Service) taskFor(ctx context.Context, t try, customer access.CustomerID) (access.Task, TryEnd, error) {
 	task := access.Task{
 		Customer: customer, Purpose: t.purpose, Channel: "call", Order: s.orderSaid(t.said), OpenedAt: t.at, OpenedBy: string(t.employee.ID),
 	}
@@ -126,23 +125,26 @@ func (s *Service) taskFor(ctx context.Context, t try, customer access.CustomerID
 		task.ID = access.TaskID("call-" + string(call.ID))
 		before, err := s.Tasks.Standing(ctx, t.employee, task.ID)
 		if err != nil {
-			return task, fmt.Errorf("find the call's task: %w", err)
+			return task, TryMissed, fmt.Errorf("find the call's task: %w", err)
 		}
 		known := call.Customer == customer
 		if known {
 			task.OpenedBy = access.BySystem // the telephone system knew her, not only he
 		}
 		fits := plausible(string(task.ID)) && (known || call.Customer == "")
-		if fits && (before.Task == nil || before.Task.Customer == customer && before.Task.Purpose == t.purpose) {
-			return task, nil
+		if fits && before.Task == nil {
+			return task, TryHit, nil
+		}
+		if fits && before.Task.Customer == customer && before.Task.Purpose == t.purpose {
+			return task, TryFound, nil
 		}
 	case access.NotFound:
 	default:
-		return task, fmt.Errorf("find the call in progress: %w", err)
+		return task, TryMissed, fmt.Errorf("find the call in progress: %w", err)
 	}
 	task.ID = access.TaskID("self-" + s.keyed("task", 10, string(t.employee.ID), string(customer), string(t.purpose), t.at.Format(time.DateOnly)))
 	task.SelfMade, task.Channel, task.OpenedBy = true, "", string(t.employee.ID)
-	return task, nil
+	return task, TryFound, nil
 }
 
 // openTask opens the task, or finds that it is open already.

@@ -92,6 +92,15 @@ const (
 	ApproveTask   = "task"   // a self-made task stands for something that really happened
 )
 
+// TryEnd is how a try to find a caller ended.
+type TryEnd int
+
+const (
+	TryMissed TryEnd = iota // nobody was found; it counts against him
+	TryHit                  // a call's caller was found: the misses before no longer count
+	TryFound                // somebody was found for whom no call stands: neither a miss nor a hit
+)
+
 // Tries counts the tries to find a caller. Each method is durable on return.
 // *store.Store is one. One
 // employee's tries are made one after another, so that no two calls about
@@ -105,9 +114,9 @@ type Tries interface {
 	// Reserve saves a try that counts as a miss until Settle says otherwise, and
 	// returns its number.
 	Reserve(ctx context.Context, e access.EmployeeID, at time.Time) (int64, error)
-	// Settle says how a reserved try ended: a hit, or a miss that came near these
-	// customers (none: near nobody).
-	Settle(ctx context.Context, try int64, hit bool, near []access.CustomerID) error
+	// Settle says how a reserved try ended and, of a miss, near which customers it
+	// came (none: near nobody).
+	Settle(ctx context.Context, try int64, ended TryEnd, near []access.CustomerID) error
 	// MissesAt returns how many tries of anybody since that moment missed and
 	// came near this customer.
 	MissesAt(ctx context.Context, c access.CustomerID, since time.Time) (int, error)

@@ -11,6 +11,7 @@ import (
 	"paravent/internal/identity"
 	"paravent/internal/investigate"
 	"paravent/internal/ledger"
+	"paravent/internal/lookup"
 	"paravent/internal/qualify"
 	"paravent/internal/store"
 	"paravent/internal/testenv"
@@ -53,7 +54,7 @@ func TestG3WhatCantBeMadeAgainIsSynced(t *testing.T) {
 			return s.DecideRequest(ctx, "r1", investigate.Declined, "lead", at, "")
 		}},
 		{"reserve a try", store.StateFile, 2, func() (err error) { try, err = s.Tries().Reserve(ctx, "e1", at); return err }},
-		{"settle a try", store.StateFile, 2, func() error { return s.Tries().Settle(ctx, try, false, nil) }},
+		{"settle a try", store.StateFile, 2, func() error { return s.Tries().Settle(ctx, try, lookup.TryMissed, nil) }},
 		{"lock", store.StateFile, 2, func() error { return s.Tries().Lock(ctx, "e1", at) }},
 		{"unlock", store.StateFile, 2, func() error { return s.Tries().Unlock(ctx, "e1", at) }},
 		{"index", store.StateFile, 1, func() error { return s.SaveIndexed(ctx, []investigate.Indexed{row(1, "l1", 0, "shown")}) }},

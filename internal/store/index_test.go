@@ -11,6 +11,7 @@ import (
 	"paravent/internal/detect"
 	"paravent/internal/identity"
 	"paravent/internal/investigate"
+	"paravent/internal/lookup"
 	"paravent/internal/qualify"
 	"paravent/internal/store"
 )
@@ -36,7 +37,11 @@ func triesCount(t *testing.T, s *store.Store) {
 	second := reserve(time.Minute)
 	want("two in the air", 0, 2, time.Time{})
 	want("since the second", time.Minute, 1, time.Time{})
-	if err := k.Settle(ctx, second, true, []access.CustomerID{"c1"}); err != nil {
+	if err := k.Settle(ctx, second, lookup.TryFound, nil); err != nil {
+		t.Fatal(err)
+	}
+	want("somebody was found, no caller", 0, 1, time.Time{})
+	if err := k.Settle(ctx, second, lookup.TryHit, []access.CustomerID{"c1"}); err != nil {
 		t.Fatal(err)
 	}
 	want("after a hit", 0, 0, time.Time{})
@@ -66,7 +71,11 @@ func missesAtCustomer(t *testing.T, s *store.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := k.Settle(ctx, id, e == "e3", []access.CustomerID{"c1", "c2", "c1"}); err != nil {
+		ended := lookup.TryMissed
+		if e == "e3" {
+			ended = lookup.TryHit
+		}
+		if err := k.Settle(ctx, id, ended, []access.CustomerID{"c1", "c2", "c1"}); err != nil {
 			t.Fatal(err)
 		}
 	}

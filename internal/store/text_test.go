@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"paravent/internal/access"
+	"paravent/internal/lookup"
 	"paravent/internal/store"
 	"paravent/internal/testenv"
 )
@@ -166,7 +167,7 @@ func absentIsNotFound(t *testing.T, s *store.Store) {
 		"token to revoke":   func() error { return s.RevokeToken(ctx, "x", "y", at) },
 		"task to confirm":   func() error { return s.ConfirmTask(ctx, "x", "e") },
 		"request to decide": func() error { return s.DecideRequest(ctx, "x", "confirmed", "e", at, "") },
-		"try to settle":     func() error { return s.Tries().Settle(ctx, 7, true, nil) },
+		"try to settle":     func() error { return s.Tries().Settle(ctx, 7, lookup.TryHit, nil) },
 	}
 	for what, call := range ask {
 		wantCode(t, what, call(), access.NotFound)

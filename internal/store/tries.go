@@ -69,18 +69,18 @@ const settleTry = `UPDATE tries SET hit = ? WHERE id = ?`
 const insertNearMiss = `
 INSERT INTO near_misses (try, customer, at) SELECT id, ?, at FROM tries WHERE id = ? ON CONFLICT DO NOTHING`
 
-// Settle says how a reserved try ended: a hit, or a miss that came near these
-// customers.
-func (k *Tries) Settle(ctx context.Context, try int64, hit bool, near []access.CustomerID) error {
+// Settle says how a reserved try ended and, of a miss, near which customers it
+// came.
+func (k *Tries) Settle(ctx context.Context, try int64, ended lookup.TryEnd, near []access.CustomerID) error {
 	err := k.d.change(ctx, synced, func(t *tx) error {
-		n, err := t.exec(ctx, settleTry, flag(hit), try)
+		n, err := t.exec(ctx, settleTry, int(ended), try)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return access.Errorf(access.NotFound, "There is no such try.")
 		}
-		if hit {
+		if ended != lookup.TryMissed {
 			return nil
 		}
 		for _, c := range near {
