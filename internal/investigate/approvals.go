@@ -25,7 +25,7 @@ type Approvals struct {
 	c ApprovalsConfig
 }
 
-// ApprovalsConfig is what Approvals need; every field is required.
+// ApprovalsConfig is what Approvals need; every field but Erasures is required.
 type ApprovalsConfig struct {
 	Requests Requests
 	Tasks    Tasks
@@ -33,6 +33,7 @@ type ApprovalsConfig struct {
 	Policy   *policy.Policy
 	Recorder Recorder
 	Clock    access.Clock
+	Erasures *Erasures // may be nil: then nobody can agree to an erasure
 }
 
 // NewApprovals returns the Approvals of c. It refuses one in which something is
@@ -117,6 +118,11 @@ func (a *Approvals) Decide(ctx context.Context, who identity.Who, id access.Requ
 		return err
 	}
 	act := lookup.Act{Name: "decline", Customer: r.Customer, Employee: r.Asker, About: string(r.ID)}
+	if r.Kind == KindErasure {
+		if refused, act.Customer, err = a.mayErase(ctx, r, yes, refused); err != nil {
+			return err
+		}
+	}
 	switch {
 	case refused != nil:
 		act.Name = "decide_refused"
@@ -138,6 +144,13 @@ func (a *Approvals) Decide(ctx context.Context, who identity.Who, id access.Requ
 		if err := a.c.Requests.DecideRequest(ctx, id, state, me.ID, at, note); err != nil {
 			return err
 		}
+	}
+	if yes && r.Kind == KindErasure {
+		if err := a.c.Erasures.CarryOut(ctx, r); err != nil {
+			return access.Errorf(access.Unavailable, "You agreed, but the erasure isn't done yet.").
+				WithHint("It goes on by itself; its state is in the list of erasures.").Because(err)
+		}
+		return nil
 	}
 	if !yes || r.Kind != lookup.ApproveTask {
 		return nil
@@ -162,21 +175,38 @@ func (a *Approvals) mayDecide(ctx context.Context, me access.Employee, r Request
 		return access.Errorf(access.Denied, "You can't decide your own request, nor your superior's.").
 			WithHint("Somebody else of your role can."), nil
 	}
-	c, err := a.c.People.Customer(ctx, r.Customer)
-	if err != nil && access.CodeOf(err) != access.NotFound {
-		return nil, fmt.Errorf("find what is known of the customer: %w", err)
-	}
-	ties, err := a.c.People.Relations(ctx, me.ID, r.Customer)
+	tied, err := tied(ctx, a.c.People, me, r.Customer)
 	if err != nil {
-		return nil, fmt.Errorf("find relations: %w", err)
+		return nil, err
 	}
 	switch {
-	case c.Employee == me.ID || len(ties) > 0:
+	case r.Employee == me.ID && r.Kind == KindErasure:
+		return access.Errorf(access.Denied, "You can't decide about yourself.").WithHint("Somebody else of your role can."), nil
+	case tied:
 		return access.Errorf(access.Denied, "You can't decide about this customer.").WithHint("Somebody else of your role can."), nil
 	case yes && r.Final:
 		return access.Errorf(access.Denied, "Nobody can agree to this; it can only be declined."), nil
 	}
 	return nil, nil
+}
+
+// mayErase adds what holds of erasures only: something may need the data, and
+// the act may not name the person where her key wouldn't take that with it.
+func (a *Approvals) mayErase(ctx context.Context, r Request, yes bool, refused *access.Error) (*access.Error, access.CustomerID, error) {
+	if a.c.Erasures == nil {
+		return nil, "", access.Errorf(access.Unavailable, "Erasures can't be decided here.")
+	}
+	if refused == nil && !r.DoneAt.IsZero() {
+		refused = access.Errorf(access.Conflict, "This erasure was carried out.")
+	}
+	if refused == nil && yes {
+		var err error
+		if refused, err = a.c.Erasures.held(ctx, r); err != nil {
+			return nil, "", err
+		}
+	}
+	named, err := a.c.Erasures.named(ctx, r)
+	return refused, named, err
 }
 
 // stranger reports whether me may judge asker at all: he isn't himself, and not

@@ -77,9 +77,27 @@ func (f *Follower) restore(ctx context.Context, saved []byte) error {
 
 // save saves the engine, the cursors and what was raised, in one transaction.
 func (f *Follower) save(ctx context.Context) error {
+	c, err := f.checkpoint()
+	if err != nil {
+		return err
+	}
+	if err := f.c.Index.SaveCheckpoint(ctx, c, f.raised, f.picked); err != nil {
+		return fmt.Errorf("save the checkpoint: %w", err)
+	}
+	f.kept()
+	return nil
+}
+
+// kept notes that what was raised, and where the Follower is, is saved.
+func (f *Follower) kept() {
+	f.raised, f.picked, f.dirty, f.saved = nil, nil, false, f.c.Clock()
+}
+
+// checkpoint takes the state as it is now.
+func (f *Follower) checkpoint() (Checkpoint, error) {
 	engine, err := f.engine.Snapshot()
 	if err != nil {
-		return fmt.Errorf("take the engine's state: %w", err)
+		return Checkpoint{}, fmt.Errorf("take the engine's state: %w", err)
 	}
 	s := state{Engine: engine}
 	for _, position := range slices.Sorted(maps.Keys(f.open)) {
@@ -95,22 +113,26 @@ func (f *Follower) save(ctx context.Context) error {
 	slices.Sort(s.Facts)
 	blob, err := json.Marshal(s)
 	if err != nil {
-		return fmt.Errorf("encode the state: %w", err)
+		return Checkpoint{}, fmt.Errorf("encode the state: %w", err)
 	}
-	c := Checkpoint{Position: f.next, Seq: f.seq, State: blob}
-	if err := f.c.Index.SaveCheckpoint(ctx, c, f.raised, f.picked); err != nil {
-		return fmt.Errorf("save the checkpoint: %w", err)
-	}
-	f.raised, f.picked, f.dirty, f.saved = nil, nil, false, f.c.Clock()
-	return nil
+	return Checkpoint{Position: f.next, Seq: f.seq, State: blob}, nil
 }
 
 // indexed returns the index's row of a record.
 func indexed(d lookup.Decoded) Indexed {
-	return Indexed{
+	row := Indexed{
 		Position: d.Position, Kind: d.Kind, Lookup: d.Lookup, Purpose: string(d.Purpose), Role: string(d.Role),
 		Pseudonym: d.Pseudonym, Door: d.Door, Reasons: d.Reasons, Rows: d.Rows, Act: d.Act, About: d.About, Employee: string(d.Whom),
 	}
+	// What the other person's part still says about an erased one stays sealed: it
+	// doesn't come into the index.
+	if !d.CustomerErased.IsZero() {
+		row.eraseCustomer(d.CustomerErased)
+	}
+	if !d.EmployeeErased.IsZero() {
+		row.eraseEmployee(d.EmployeeErased)
+	}
+	return row
 }
 
 // finish completes the row of an intent by its outcome. Finding a caller knows

@@ -54,6 +54,7 @@ type Follower struct {
 	picked []detect.Finding
 	saved  time.Time // when a checkpoint was last saved or loaded
 	dirty  bool      // something was taken in since
+	asks   chan asked
 
 	mu       sync.Mutex
 	position uint64    // of next, for Lag
@@ -70,7 +71,7 @@ func NewFollower(c FollowerConfig) (*Follower, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Follower{c: c}, nil
+	return &Follower{c: c, asks: make(chan asked, 1)}, nil
 }
 
 // Run follows until ctx ends, and returns nil then. What goes wrong meanwhile is
@@ -107,6 +108,9 @@ func (f *Follower) follow(ctx context.Context, well func()) error {
 		more, err := f.step(ctx)
 		if err != nil {
 			return err // also when ctx ended in the midst of it: what was half done isn't saved
+		}
+		if err := f.answer(ctx); err != nil {
+			return err
 		}
 		well()
 		if more {

@@ -24,8 +24,9 @@ const (
 // Request is one asking for a second person's yes.
 type Request struct {
 	ID        access.RequestID
-	Kind      string // lookup.ApproveLookup or lookup.ApproveTask
+	Kind      string // lookup.ApproveLookup, lookup.ApproveTask or KindErasure
 	Asker     access.EmployeeID
+	Employee  access.EmployeeID // the employee whom an erasure is about
 	Task      access.TaskID
 	Customer  access.CustomerID
 	Purpose   access.Purpose
@@ -38,6 +39,7 @@ type Request struct {
 	By        access.EmployeeID
 	DecidedAt time.Time
 	Note      string
+	DoneAt    time.Time // when a confirmed erasure was carried out; it names nobody from then on
 }
 
 // Filter chooses requests; an empty field chooses all.
@@ -54,8 +56,8 @@ type Filter struct {
 // Requests keeps the requests. Each method is durable on return. A request whose Until
 // has passed is stored as pending still; who reads it sees that it lapsed.
 type Requests interface {
-	// SaveRequest saves r, unless a pending request of the same kind, asker, task
-	// and customer exists whose Until is after r.At: then nothing is saved. It returns
+	// SaveRequest saves r, unless a pending request of the same kind, asker, task,
+	// customer and employee exists whose Until is after r.At: then nothing is saved. It returns
 	// the one that now waits. Of several at once one is saved.
 	SaveRequest(ctx context.Context, r Request) (Request, error)
 	// Request returns one request, access.NotFound otherwise.
@@ -119,6 +121,10 @@ type Indexed struct {
 	Act       string        `json:"act,omitempty"`      // the act's name; "" for a look-up
 	About     string        `json:"about,omitempty"`    // what the act is about
 	Employee  string        `json:"employee,omitempty"` // the employee whom the act is about
+
+	// Set once the person was erased: what the row said of her is gone.
+	CustomerErased time.Time `json:"customer_erased,omitzero"`
+	EmployeeErased time.Time `json:"employee_erased,omitzero"`
 }
 
 // Index is where the Follower writes.
@@ -132,6 +138,12 @@ type Index interface {
 	// that after a crash either all of them are there or none. A finding of the same
 	// ID is replaced.
 	SaveCheckpoint(ctx context.Context, c Checkpoint, findings, samples []detect.Finding) error
+	// Erasing reads what the store holds of a person and what it is to become.
+	Erasing(ctx context.Context, p detect.Person, at time.Time) (Erasing, error)
+	// Erase carries it out and saves the checkpoint, all in one transaction: rows of
+	// the index, facts, findings, requests, accounts and everything else by which
+	// the person is named. On return nothing of it is left in any file of the store (G5).
+	Erase(ctx context.Context, e Erasing, c Checkpoint, findings, samples []detect.Finding) error
 }
 
 // Checkpoint is how far the Follower has come.

@@ -115,9 +115,11 @@ func (l *Ledger) replay(ctx context.Context) error {
 		return nil
 	}
 	again := make([]KeyID, 0, len(back))
-	for id := range back {
+	for id, key := range back {
 		again = append(again, id)
+		l.returned = append(l.returned, key.Person)
 	}
+	slices.Sort(l.returned)
 	slices.SortFunc(again, func(a, b KeyID) int { return slices.Compare(a[:], b[:]) })
 	if err := l.o.Keys.Destroy(ctx, again); err != nil {
 		return fmt.Errorf("ledger: open: destroy keys again: %w", err)
@@ -125,6 +127,11 @@ func (l *Ledger) replay(ctx context.Context) error {
 	l.o.Log.Warn("keys that were destroyed had come back and are destroyed again: was the key table restored?", "keys", len(again))
 	return nil
 }
+
+// Returned names the persons whose destroyed keys were found in the key table
+// when the ledger was opened, and are destroyed again: whatever was restored
+// with that table may still speak of them.
+func (l *Ledger) Returned() []string { return slices.Clone(l.returned) }
 
 // ForgottenKeys reads the Detail of a KindForget leaf: the ids of the keys that
 // it says are destroyed, 1 to 64 of them, each once, 16 bytes each.

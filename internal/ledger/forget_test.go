@@ -274,6 +274,9 @@ func TestG5ARestoredKeyTableHasItsErasuresReplayed(t *testing.T) {
 				t.Fatal(err)
 			}
 			again := open(t, dir, options(k))
+			if got := strings.Join(again.Returned(), " "); got != "customer:c1 customer:c4 employee:e2" {
+				t.Errorf("got %q as returned", got)
+			}
 			for _, p := range []string{"customer:c1", "customer:c4", "employee:e2"} {
 				if _, back := k.copied()[p]; back {
 					t.Errorf("the key of %s is back", p)

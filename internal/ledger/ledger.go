@@ -92,6 +92,7 @@ type Ledger struct {
 
 	forgetting sync.Mutex // held while a key is destroyed
 	forgotten  *forgotten
+	returned   []string // persons whose destroyed keys had come back; set once, by Open
 
 	mu        sync.Mutex
 	open      *group // takes entries; its leader waits for his turn

@@ -3,6 +3,7 @@ package lookup
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"paravent/internal/access"
 	"paravent/internal/ledger"
@@ -26,6 +27,10 @@ type Decoded struct {
 	About     string
 	Whom      access.EmployeeID // whom an act is about
 	Erased    bool              // a part of it can no longer be read
+
+	// When the customer, or the employee, was erased; zero where she wasn't, or
+	// where no leaf of the ledger says so.
+	CustomerErased, EmployeeErased time.Time
 }
 
 // Decode reads a record. It returns false for the ledger's own records, which
@@ -46,6 +51,7 @@ func Decode(r ledger.Record) (Decoded, bool, error) {
 		return d, false, fmt.Errorf("read the customer part of record %d: %w", r.Position, err)
 	}
 	d.Erased = r.Employee.Erased || r.Customer.Erased
+	d.CustomerErased, d.EmployeeErased = r.Customer.ErasedAt, r.Employee.ErasedAt
 	d.Purpose, d.Role = either(c.Purpose, s.Purpose), either(c.Role, s.Role)
 	d.Pseudonym, d.Door = s.Looker, c.Door
 	d.Rows, d.Act, d.About, d.Whom = max(c.Rows, s.Rows), either(c.Act, s.Act), c.About, c.Whom

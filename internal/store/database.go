@@ -54,7 +54,7 @@ func openDatabase(ctx context.Context, path, pragma string, migrations []string)
 	}
 	d := &database{turn: make(chan struct{}, 1), own: map[string]*sql.Stmt{}}
 	var err error
-	if d.write, err = sql.Open("sqlite", dsn(path, pragma, "journal_mode(WAL)", walLeft)); err != nil {
+	if d.write, err = sql.Open("sqlite", dsn(path, pragma, "journal_mode(WAL)", walLeft, "secure_delete(1)")); err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
 	}
 	d.write.SetMaxOpenConns(1)

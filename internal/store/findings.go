@@ -34,21 +34,24 @@ ON CONFLICT (id) DO UPDATE SET sample = excluded.sample, score = excluded.score,
 // samples that it raised on the way, all or none. One of the same id is
 // replaced.
 func (s *Store) SaveCheckpoint(ctx context.Context, c investigate.Checkpoint, findings, samples []detect.Finding) error {
+	err := s.state.change(ctx, rebuildable, func(t *tx) error { return saveCheckpoint(ctx, t, c, findings, samples) })
+	return refused("save the checkpoint", err)
+}
+
+// saveCheckpoint is SaveCheckpoint as a part of a change.
+func saveCheckpoint(ctx context.Context, t *tx, c investigate.Checkpoint, findings, samples []detect.Finding) error {
 	state := c.State
 	if state == nil {
 		state = []byte{}
 	}
-	err := s.state.change(ctx, rebuildable, func(t *tx) error {
-		if err := saveFindings(ctx, t, findings, false); err != nil {
-			return err
-		}
-		if err := saveFindings(ctx, t, samples, true); err != nil {
-			return err
-		}
-		_, err := t.exec(ctx, upsertCheckpoint, int64(c.Position), c.Seq, state)
+	if err := saveFindings(ctx, t, findings, false); err != nil {
 		return err
-	})
-	return refused("save the checkpoint", err)
+	}
+	if err := saveFindings(ctx, t, samples, true); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, upsertCheckpoint, int64(c.Position), c.Seq, state)
+	return err
 }
 
 // saveFindings saves findings or samples.

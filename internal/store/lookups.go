@@ -31,15 +31,24 @@ func (s *Store) SaveIndexed(ctx context.Context, rows []investigate.Indexed) err
 		if last[r.Position] != i {
 			continue
 		}
-		body, err := encode(r)
+		values, err := rowOf(r)
 		if err != nil {
 			return err
 		}
-		args = append(args, int64(r.Position), string(r.Lookup.ID), access.Micros(r.Lookup.At), string(r.Lookup.Employee),
-			string(r.Lookup.Customer), string(r.Lookup.Outcome), r.Act, body)
+		args = append(args, values...)
 	}
 	err := s.state.change(ctx, rebuildable, func(t *tx) error { return t.insert(ctx, upsertLookups, args) })
 	return refused("save the index", err)
+}
+
+// rowOf returns the values of a row, in the order of upsertLookups.
+func rowOf(r investigate.Indexed) ([]any, error) {
+	body, err := encode(r)
+	if err != nil {
+		return nil, err
+	}
+	return []any{int64(r.Position), string(r.Lookup.ID), access.Micros(r.Lookup.At), string(r.Lookup.Employee),
+		string(r.Lookup.Customer), string(r.Lookup.Outcome), r.Act, body}, nil
 }
 
 const selectLookupsAt = `SELECT body FROM lookups WHERE customer = ? AND customer <> '' ORDER BY at DESC, position DESC LIMIT ?`

@@ -42,7 +42,7 @@ func Open(ctx context.Context, dir string, clock access.Clock) (*Store, error) {
 		return nil, lostFile(KeysFile)
 	}
 	s := &Store{now: clock}
-	if s.keys, err = openDatabase(ctx, keysPath, "secure_delete(1)", keyMigrations); err != nil {
+	if s.keys, err = openDatabase(ctx, keysPath, "foreign_keys(1)", keyMigrations); err != nil {
 		return nil, err
 	}
 	if hasKeys && !hasState {
@@ -54,6 +54,10 @@ func Open(ctx context.Context, dir string, clock access.Clock) (*Store, error) {
 	}
 	if s.state, err = openDatabase(ctx, statePath, "foreign_keys(1)", stateMigrations); err != nil {
 		return nil, errors.Join(err, s.keys.close())
+	}
+	// A crash may have come between a deletion and the emptying of the log (G5).
+	if err := errors.Join(s.keys.wipe(ctx), s.state.wipe(ctx)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
 	}
 	return s, nil
 }

@@ -177,6 +177,10 @@ CREATE TABLE follower (
 ) STRICT;
 `, `
 ALTER TABLE accounts ADD COLUMN must_change INTEGER NOT NULL DEFAULT 0; -- the password was given out by somebody else
+`, `
+ALTER TABLE requests ADD COLUMN employee TEXT NOT NULL DEFAULT ''; -- whom an erasure is about
+ALTER TABLE requests ADD COLUMN done_at INTEGER NOT NULL DEFAULT 0; -- when it was carried out
+CREATE INDEX lookups_acts ON lookups (position) WHERE act <> '';
 `}
 
 // keyMigrations make the table of keys.db, oldest first; released lines are
