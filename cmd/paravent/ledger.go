@@ -39,6 +39,7 @@ type verifyFlags struct {
 	witnesses        []string
 	need             int
 	within           time.Duration
+	quick            bool
 }
 
 // newLedgerVerifyCommand verifies a ledger or a bundle of evidence, offline.
@@ -87,6 +88,7 @@ is nothing to verify there, or the command line is wrong.`,
 	c.Flags().IntVar(&f.need, "need", 0, "how many of the witnesses must have cosigned; 0: all")
 	c.Flags().StringVar(&f.data, "data", "", "data `folder` whose table of keys is verified too")
 	c.Flags().DurationVar(&f.within, "within", 2*time.Hour, "give up after this `time`")
+	c.Flags().BoolVar(&f.quick, "quick", false, "check only the last signature of each segment, which every record is under")
 	return c
 }
 
@@ -123,7 +125,7 @@ func runLedgerVerify(ctx context.Context, s streams, f verifyFlags, what string)
 
 // options reads the keys and finds the place where checkpoints are kept.
 func (f *verifyFlags) options(what string) (audit.Options, error) {
-	o := audit.Options{Need: f.need}
+	o := audit.Options{Need: f.need, Quick: f.quick}
 	var err error
 	if o.Key, err = keyOrFile(f.key); err != nil {
 		return o, err

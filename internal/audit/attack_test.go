@@ -332,3 +332,17 @@ func TestAKeptCheckpointThatWasChangedIsNamed(t *testing.T) {
 		named(t, r, "kept checkpoint")
 	}
 }
+
+func TestAQuickVerificationStillNamesWhatWasChanged(t *testing.T) {
+	w, segment := bulky(t)
+	r := verify(t, w.dir, audit.Options{Quick: true})
+	sound(t, r)
+	if r.Heads != r.Segments {
+		t.Errorf("%d heads of %d segments", r.Heads, r.Segments)
+	}
+	forge(t, segment, func(s *indySegment) { big(t, s).records[3] = big(t, s).records[4].move(big(t, s).first + 3) })
+	named(t, verify(t, w.dir, audit.Options{Quick: true}), "don't hash")
+	w, segment = bulky(t)
+	forge(t, segment, func(s *indySegment) { s.batches[len(s.batches)-1].sig = make([]byte, 64) })
+	named(t, verify(t, w.dir, audit.Options{Quick: true}), "not signed")
+}

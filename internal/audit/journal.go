@@ -123,7 +123,7 @@ func (c *chain) joinPlace(s *stretch) {
 	next := uint64(1)
 	if b := c.before; b != nil {
 		next, end = b.number+1, b.end
-		if b.heads > 0 {
+		if b.batches > 0 {
 			root = &b.last.Root
 		}
 	}

@@ -157,7 +157,7 @@ func (i *Inspection) Read(number uint64, limit int64) (*SegmentReader, SegmentHe
 func (r *SegmentReader) Close() error { return r.f.Close() }
 
 // A Batch is one group commit as it lies in the journal: records that share one
-// signed head. Its bytes are valid until the reader's next call.
+// signed head. Its records are valid until the reader's next call.
 type Batch struct {
 	File    string
 	Offset  int64  // of the batch in the file, in bytes
@@ -196,7 +196,7 @@ func (r *SegmentReader) Next() (*Batch, error) {
 	switch {
 	case err == nil:
 		r.next = b.end()
-		out := &Batch{File: r.name, Offset: at, First: b.first, Head: SignedHead{Size: b.end(), Root: b.root, Signature: b.signature}}
+		out := &Batch{File: r.name, Offset: at, First: b.first, Head: SignedHead{Size: b.end(), Root: b.root, Signature: bytes.Clone(b.signature)}}
 		out.Records = make([]StoredRecord, len(b.records))
 		for i, s := range b.records {
 			out.Records[i] = StoredRecord{Leaf: s.leaf, Sealed: s.sealed}
