@@ -100,7 +100,7 @@ func (d *desk) ask(t *testing.T, a lookup.Approval) access.RequestID {
 
 func (d *desk) approved(t *testing.T) access.EmployeeID {
 	t.Helper()
-	by, err := d.book.Approved(t.Context(), "e1", "t1", "star", d.Clock.Now())
+	by, _, err := d.book.Approved(t.Context(), "e1", "t1", "star", d.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestAnEmptyNameApprovesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][3]string{{"", "t1", "star"}, {"e1", "", "star"}, {"e1", "t1", ""}, {"e2", "t1", "star"}, {"e1", "t2", "star"}, {"e1", "t1", "c1"}} {
-		by, err := d.book.Approved(t.Context(), access.EmployeeID(c[0]), access.TaskID(c[1]), access.CustomerID(c[2]), d.Clock.Now())
+		by, _, err := d.book.Approved(t.Context(), access.EmployeeID(c[0]), access.TaskID(c[1]), access.CustomerID(c[2]), d.Clock.Now())
 		if err != nil || by != "" {
 			t.Errorf("%q: approved by %q, %v", c, by, err)
 		}

@@ -42,22 +42,23 @@ func (b *Book) Ask(ctx context.Context, a lookup.Approval) (access.RequestID, er
 }
 
 // Approved returns who agreed to this employee's look-up of this customer for
-// this task, while that holds; "" when nobody did.
-func (b *Book) Approved(ctx context.Context, e access.EmployeeID, t access.TaskID, c access.CustomerID, at time.Time) (access.EmployeeID, error) {
+// this task, while that holds, and the reasons that he read when he did; "" when
+// nobody did.
+func (b *Book) Approved(ctx context.Context, e access.EmployeeID, t access.TaskID, c access.CustomerID, at time.Time) (by access.EmployeeID, why []policy.Reason, err error) {
 	if e == "" || t == "" || c == "" { // an empty field of a Filter would choose everybody's
-		return "", nil
+		return "", nil, nil
 	}
 	agreed, err := b.requests.Requests(ctx, Filter{
 		Asker: e, Task: t, Customer: c, Kind: lookup.ApproveLookup, State: Confirmed, Limit: 1,
 	})
 	if err != nil {
-		return "", fmt.Errorf("find a second person's yes: %w", err)
+		return "", nil, fmt.Errorf("find a second person's yes: %w", err)
 	}
 	for _, r := range agreed {
 		holds := r.Asker == e && r.Task == t && r.Customer == c && r.Kind == lookup.ApproveLookup && r.State == Confirmed && !r.Final
 		if holds && r.By != e && at.Before(r.DecidedAt.Add(b.policy.SecondPerson().Holds)) { // G8
-			return r.By, nil
+			return r.By, r.Why, nil
 		}
 	}
-	return "", nil
+	return "", nil, nil
 }

@@ -32,8 +32,9 @@ func (s *Service) FindCaller(ctx context.Context, who identity.Who, said Said) (
 	}
 	end, err := s.finders.take(ctx, a.employee.ID)
 	if err != nil {
-		return FoundCaller{}, access.Errorf(access.Unavailable, "Too many tries at once.").
+		busy := access.Errorf(access.Unavailable, "Too many tries at once.").
 			WithHint("Try again when the others have ended.").Because(err)
+		return FoundCaller{}, s.refuseTry(ctx, try{asking: a}, refusal(reasonTurn, "He had other tries in progress.", busy), nil)
 	}
 	defer end()
 	a.at = s.Clock().UTC()

@@ -3,6 +3,7 @@ package lookup
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"paravent/internal/access"
 	"paravent/internal/policy"
@@ -16,6 +17,7 @@ const (
 	reasonNobody    = "employee_not_known"
 	reasonProgram   = "not_a_program"
 	reasonLocked    = "finding_locked"
+	reasonTurn      = "other_tries_in_progress"
 	reasonNear      = "customer_tried_too_often"
 	reasonNoOne     = "nobody_fits"
 	reasonSelfMade  = "self_made_task"
@@ -69,10 +71,41 @@ func (s *Service) facts(ctx context.Context, a asking) (f known, err error) {
 			return f, fmt.Errorf("find whose the order is: %w", err)
 		}
 	}
-	if f.SecondPerson, err = s.Approvals.Approved(ctx, a.employee.ID, a.Task, c, a.at); err != nil {
+	by, why, err := s.Approvals.Approved(ctx, a.employee.ID, a.Task, c, a.at)
+	if err != nil {
 		return f, fmt.Errorf("find a second person's yes: %w", err)
 	}
+	if by != "" && s.covers(f, why) {
+		f.SecondPerson = by
+	}
 	return f, nil
+}
+
+// covers reports whether whoever agreed read every reason for asking him that
+// there is now. A tie that was declared after his yes needs another.
+func (s *Service) covers(f known, why []policy.Reason) bool {
+	for _, r := range s.reasonsToAsk(f) {
+		if r.Effect == "forbid" && !slices.ContainsFunc(why, func(read policy.Reason) bool { return read.ID == r.ID }) {
+			return false
+		}
+	}
+	return true
+}
+
+// reasonsToAsk returns what a second person is asked about. It isn't about the
+// order or the categories of one try.
+func (s *Service) reasonsToAsk(f known) []policy.Reason {
+	f.Asked.Order, f.Asked.Categories, f.SecondPerson = "", nil, ""
+	reasons := s.Policy.Decide(f.Facts).Reasons
+	if f.stranger {
+		reasons = append(reasons, strange())
+	}
+	return reasons
+}
+
+// strange is the reason why nothing is known of a customer weighs.
+func strange() policy.Reason {
+	return own(reasonStranger, "Nothing is known of this customer, so she counts as notable.", false)
 }
 
 // decide returns the policy's decision, or a deny where a fact is missing.
@@ -84,7 +117,7 @@ func (s *Service) decide(ctx context.Context, a asking, f known, err error) poli
 			d.Reasons = append(d.Reasons, own(reasonNobody, "The employee isn't in the directory, or doesn't work here now.", false))
 		}
 		if f.stranger {
-			d.Reasons = append(d.Reasons, own(reasonStranger, "Nothing is known of this customer, so she counts as notable.", false))
+			d.Reasons = append(d.Reasons, strange())
 		}
 		return d
 	}

@@ -195,8 +195,16 @@ func (b *broken) Relations(ctx context.Context, e access.EmployeeID, c access.Cu
 	return fact(b, "relations", string(e)+" "+string(c), func() ([]access.RelationKind, error) { return b.People.Relations(ctx, e, c) })
 }
 
-func (b *broken) Approved(ctx context.Context, e access.EmployeeID, t access.TaskID, c access.CustomerID, at time.Time) (access.EmployeeID, error) {
-	return fact(b, "approvals", string(e)+" "+string(t), func() (access.EmployeeID, error) { return b.Approvals.Approved(ctx, e, t, c, at) })
+func (b *broken) Approved(ctx context.Context, e access.EmployeeID, t access.TaskID, c access.CustomerID, at time.Time) (access.EmployeeID, []policy.Reason, error) {
+	type yes struct {
+		by  access.EmployeeID
+		why []policy.Reason
+	}
+	y, err := fact(b, "approvals", string(e)+" "+string(t), func() (y yes, err error) {
+		y.by, y.why, err = b.Approvals.Approved(ctx, e, t, c, at)
+		return y, err
+	})
+	return y.by, y.why, err
 }
 
 // stage is a shop with its people, and the service under test.

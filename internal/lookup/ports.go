@@ -66,8 +66,8 @@ type People interface {
 // Approvals is where a second person is asked. *investigate.Approvals is one.
 type Approvals interface {
 	// Approved returns who agreed to this employee's look-up of this customer for this
-	// task, while that holds; "" when nobody did.
-	Approved(ctx context.Context, e access.EmployeeID, t access.TaskID, c access.CustomerID, at time.Time) (access.EmployeeID, error)
+	// task, while that holds, and the reasons that he read when he did; "" when nobody did.
+	Approved(ctx context.Context, e access.EmployeeID, t access.TaskID, c access.CustomerID, at time.Time) (by access.EmployeeID, why []policy.Reason, err error)
 	// Ask returns the request that waits for a second person. There is one per
 	// asker, task and customer: asking again returns the one that waits.
 	Ask(ctx context.Context, a Approval) (access.RequestID, error)
