@@ -125,7 +125,7 @@ func indexReplaces(t *testing.T, s *store.Store) {
 	check("at c1, two", []investigate.Indexed{act, second})(s.LookupsAt(ctx, "c1", 2))
 	check("at nobody", nil)(s.LookupsAt(ctx, "", 10))
 	check("at C1", nil)(s.LookupsAt(ctx, "C1", 10))
-	check("by e2", []investigate.Indexed{act, other})(s.LookupsBy(ctx, "e2", 10))
+	check("by e2", []investigate.Indexed{act.ForHim(), other.ForHim()})(s.LookupsBy(ctx, "e2", 10))
 	check("by id", []investigate.Indexed{done, second})(s.LookupsByID(ctx, []access.LookupID{"l5", "", "l0", "l1"}))
 }
 

@@ -62,9 +62,13 @@ func (s *Store) LookupsAt(ctx context.Context, customer access.CustomerID, limit
 const selectLookupsBy = `SELECT body FROM lookups WHERE employee = ? ORDER BY at DESC, position DESC LIMIT ?`
 
 // LookupsBy returns an employee's look-ups and acts, newest first, at most
-// limit.
+// limit, as he himself may read them.
 func (s *Store) LookupsBy(ctx context.Context, employee access.EmployeeID, limit int) ([]investigate.Indexed, error) {
-	return s.indexed(ctx, selectLookupsBy, string(employee), limit)
+	all, err := s.indexed(ctx, selectLookupsBy, string(employee), limit)
+	for i := range all {
+		all[i] = all[i].ForHim() // G9
+	}
+	return all, err
 }
 
 const selectLookupByID = `SELECT body FROM lookups WHERE id = ? AND id <> '' ORDER BY at, position`
