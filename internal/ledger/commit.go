@@ -98,6 +98,9 @@ func (l *Ledger) usable() error {
 	if l.closed {
 		return ErrClosed
 	}
+	if l.damage != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, l.damage)
+	}
 	if !l.state.OK {
 		return fmt.Errorf("%w: %s", ErrUnavailable, l.state.Reason)
 	}

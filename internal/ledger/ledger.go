@@ -32,7 +32,8 @@ type Options struct {
 	// Probe is the time between two tries to resume after a failed write. 0: 1 s.
 	Probe time.Duration
 
-	disk func(dir string) disk // tests put faults here; nil: the real one
+	disk        func(dir string) disk // tests put faults here; nil: the real one
+	readAtStart int64                 // tests make it small; 0: readAtStart
 }
 
 const (
@@ -60,6 +61,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Probe <= 0 {
 		o.Probe = defaultProbe
+	}
+	if o.readAtStart <= 0 {
+		o.readAtStart = readAtStart
 	}
 	if o.disk == nil {
 		o.disk = func(dir string) disk { return folder(dir) }
@@ -97,6 +101,7 @@ type Ledger struct {
 	mu        sync.Mutex
 	open      *group // takes entries; its leader waits for his turn
 	state     State
+	damage    error // what checkRest found; nil: nothing
 	closed    bool
 	size      uint64        // durable records
 	grown     chan struct{} // closed when size grows; nil while nobody waits
@@ -107,7 +112,9 @@ type Ledger struct {
 	spare     *spare        // the next segment's file; nil while there is none
 	preparing bool          // a spare is being made
 
-	background sync.WaitGroup // probes and spares
+	rest *rest // what Open has left to checkRest; nil: nothing
+
+	background sync.WaitGroup // probes, spares and checkRest
 }
 
 // A chapter is a segment as a reader sees it.
@@ -177,8 +184,10 @@ func Create(dir string, o Options) (err error) {
 	return nil
 }
 
-// Open opens the ledger in dir and becomes its only owner. It reads the whole
-// journal: what was changed is a *Damage, an unfinished last batch is left out.
+// Open opens the ledger in dir and becomes its only owner. It reads the journal:
+// what was changed is a *Damage, an unfinished last batch is left out. Of a long
+// journal it reads the last 64 MB and all headers; the rest is checked behind it,
+// and damage there stops the ledger as soon as it's found (State).
 // It never makes a ledger: where there is none the error is ErrMissing, where
 // another process owns it, ErrLocked. The ledger may not be able to write at
 // once (State); then it goes on trying.
@@ -219,6 +228,9 @@ func open(dir string, o Options) (*Ledger, error) {
 		return nil, err
 	}
 	l.start()
+	if l.rest != nil {
+		l.background.Go(l.checkRest)
+	}
 	return l, nil
 }
 
@@ -278,6 +290,9 @@ func (l *Ledger) Head() SignedHead {
 func (l *Ledger) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.damage != nil {
+		return State{Reason: "the journal is damaged", Since: l.state.Since}
+	}
 	return l.state
 }
 

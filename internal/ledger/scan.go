@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// scan reads the whole journal: checksums, positions, the tree, and the last
-// signed head. It sets up everything that the next batch needs.
+// scan reads the journal, of a long one its end: checksums, positions, the tree,
+// and the last signed head. It sets up everything that the next batch needs.
 func (l *Ledger) scan() error {
 	names, err := l.disk.list()
 	if err != nil {
@@ -31,7 +31,10 @@ func (l *Ledger) scan() error {
 	if number == 0 {
 		return fmt.Errorf("%w: there are keys, but no journal", ErrMissing)
 	}
-	for n := uint64(1); n <= number; n++ {
+	if err := l.skip(number); err != nil {
+		return err
+	}
+	for n := uint64(len(l.chapter)) + 1; n <= number; n++ {
 		if err := l.scanSegment(n, n == number); err != nil {
 			return err
 		}
