@@ -20,6 +20,7 @@ func subcommands(s streams) []*cobra.Command {
 
 		// Clients of a running server, with the caller's own token.
 		newAccountCommand(s),
+		newEraseCommand(s),
 		newImportCommand(s),
 		newPolicyCommand(s), // its check is offline
 

@@ -46,8 +46,9 @@ type system struct {
 	qualify *qualify.Service
 	lookups *lookup.Service
 
-	approvals *investigate.Approvals
 	follower  *investigate.Follower
+	erasures  *investigate.Erasures
+	approvals *investigate.Approvals
 	handler   http.Handler
 }
 
@@ -110,15 +111,22 @@ func (s *system) openServices() (err error) {
 	if err != nil {
 		return err
 	}
-	s.approvals, err = investigate.NewApprovals(investigate.ApprovalsConfig{
-		Requests: s.store, Tasks: s.tasks, People: s.store, Policy: s.policy, Recorder: s.lookups, Clock: s.clock,
+	s.follower, err = investigate.NewFollower(investigate.FollowerConfig{
+		Journal: s.ledger, Facts: s.store, Index: s.store, Detect: detect.Options{Budget: c.Budget},
+		Needs: s.policy.Needs(), Clock: s.clock, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
-	s.follower, err = investigate.NewFollower(investigate.FollowerConfig{
-		Journal: s.ledger, Facts: s.store, Index: s.store, Detect: detect.Options{Budget: c.Budget},
-		Needs: s.policy.Needs(), Clock: s.clock, Log: s.log,
+	s.erasures, err = investigate.NewErasures(investigate.ErasuresConfig{
+		Requests: s.store, People: s.store, Policy: s.policy, Recorder: s.lookups, Ledger: s.ledger, Follower: s.follower,
+		Holds: []investigate.Holds{investigate.OpenCases{Facts: s.store, Requests: s.store}}, Clock: s.clock, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.approvals, err = investigate.NewApprovals(investigate.ApprovalsConfig{
+		Requests: s.store, Tasks: s.tasks, People: s.store, Policy: s.policy, Recorder: s.lookups, Clock: s.clock, Erasures: s.erasures,
 	})
 	return err
 }
@@ -127,14 +135,14 @@ func (s *system) openServices() (err error) {
 // /.well-known, people everywhere else.
 func (s *system) openDoors() error {
 	programs, err := api.New(api.Config{
-		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Facts: s.tasks, Qualifications: s.qualify,
+		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Erasures: s.erasures, Facts: s.tasks, Qualifications: s.qualify,
 		State: s.apiState, Hosts: s.hosts(), Base: s.url(), Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
 	people, err := console.New(console.Config{
-		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, RequestStates: s.store, Tasks: s.store, Standings: s.tasks, People: s.store,
+		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, RequestStates: s.store, Erasures: s.erasures, Tasks: s.store, Standings: s.tasks, People: s.store,
 		Findings: s.store, Index: s.store, Policy: s.policy, System: s.state, Pseudonym: s.lookups.Pseudonym,
 		Clock: s.clock, Log: s.log, TLS: s.config.TLSCert != "", Hosts: s.hosts(), Zone: s.config.Zone,
 	})
@@ -200,6 +208,7 @@ func (s *system) serve(ctx context.Context, l net.Listener) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.follower.Run(ctx) })
+	g.Go(func() error { return s.erasures.Run(ctx) })
 	g.Go(func() error {
 		var err error
 		if s.config.TLSCert != "" {

@@ -72,6 +72,7 @@ type Config struct {
 	Accounts       Accounts
 	Lookups        Lookups
 	Requests       Requests
+	Erasures       Erasures
 	Facts          Facts
 	Qualifications Qualifications
 	// State tells how the program does; it must not block for long.
@@ -95,7 +96,7 @@ type api struct {
 // New returns the API's handler. It refuses a Config in which something is
 // missing rather than serve with a weaker check.
 func New(cfg Config) (http.Handler, error) {
-	if cfg.SignOn == nil || cfg.Accounts == nil || cfg.Lookups == nil || cfg.Requests == nil || cfg.Facts == nil ||
+	if cfg.SignOn == nil || cfg.Accounts == nil || cfg.Lookups == nil || cfg.Requests == nil || cfg.Erasures == nil || cfg.Facts == nil ||
 		cfg.Qualifications == nil || cfg.State == nil || len(cfg.Hosts) == 0 || cfg.Base == "" {
 		return nil, errors.New("open the API: a field of the configuration is missing")
 	}

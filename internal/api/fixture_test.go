@@ -91,8 +91,19 @@ func newHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	follower, err := investigate.NewFollower(investigate.FollowerConfig{Journal: h.ledger, Facts: h.Store, Index: h.Store, Clock: h.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	erasures, err := investigate.NewErasures(investigate.ErasuresConfig{
+		Requests: h.Store, People: h.Store, Policy: p, Recorder: h.lookups, Ledger: h.ledger, Follower: follower,
+		Holds: []investigate.Holds{investigate.OpenCases{Facts: h.Store, Requests: h.Store}}, Clock: h.Clock.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	approvals, err := investigate.NewApprovals(investigate.ApprovalsConfig{
-		Requests: h.Store, Tasks: h.Tasks, People: h.Store, Policy: p, Recorder: h.lookups, Clock: h.Clock.Now,
+		Requests: h.Store, Tasks: h.Tasks, People: h.Store, Policy: p, Recorder: h.lookups, Clock: h.Clock.Now, Erasures: erasures,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +112,7 @@ func newHouse(t testing.TB) *house {
 	h.server = httptest.NewUnstartedServer(nil)
 	name := h.server.Listener.Addr().String()
 	h.config = api.Config{
-		SignOn: h.Identity, Accounts: h.Identity, Lookups: h.lookups, Requests: approvals, Facts: h.Tasks, Qualifications: h.Qualify,
+		SignOn: h.Identity, Accounts: h.Identity, Lookups: h.lookups, Requests: approvals, Erasures: erasures, Facts: h.Tasks, Qualifications: h.Qualify,
 		State: func() api.State { return h.state }, Hosts: []string{name}, Base: "https://paravent.example", Log: log,
 	}
 	h.server.Config.Handler, err = api.New(h.config)

@@ -17,6 +17,7 @@ type requestBody struct {
 	Asker     access.EmployeeID `json:"asker"`
 	Task      access.TaskID     `json:"task"`
 	Customer  access.CustomerID `json:"customer,omitempty"`
+	Employee  access.EmployeeID `json:"employee,omitempty"` // whom an erasure is about
 	Purpose   access.Purpose    `json:"purpose"`
 	Why       []reasonBody      `json:"why,omitempty"`
 	Said      string            `json:"said,omitempty"`
@@ -39,7 +40,7 @@ func (a *api) handleRequests(w http.ResponseWriter, r *http.Request, who identit
 	}{[]requestBody{}}
 	for _, q := range all {
 		b := body(q)
-		b.Customer, b.Why, b.Final = q.Customer, reasons(q.Why), q.Final
+		b.Customer, b.Employee, b.Why, b.Final = q.Customer, q.Employee, reasons(q.Why), q.Final
 		out.Requests = append(out.Requests, b)
 	}
 	a.write(w, r, http.StatusOK, out)

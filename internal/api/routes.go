@@ -17,6 +17,10 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("GET /v1/requests/{id}", a.proven(a.handleRequest))
 	mux.HandleFunc("POST /v1/requests/{id}", a.proven(a.handleDecide))
 
+	// forgetting people
+	mux.HandleFunc("POST /v1/erasures", a.proven(a.handleAskErasure))
+	mux.HandleFunc("GET /v1/erasures", a.proven(a.handleErasures))
+
 	// access tokens
 	mux.HandleFunc("POST /v1/tokens", a.handleIssue) // proven by login and password
 	mux.HandleFunc("GET /v1/tokens", a.proven(a.handleTokens))

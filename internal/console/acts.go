@@ -15,6 +15,7 @@ const (
 	actPageRefused  = "page_refused"  // a page that isn't for his role; About: its route
 	actOpenTask     = "open_task"     // About: the task
 	actOpenRequest  = "open_request"  // About: the request
+	actOpenErasure  = "open_erasure"  // the same, of an erasure
 	actOpenFindings = "open_findings" // the list
 	actOpenSamples  = "open_samples"  // the list
 	actOpenFinding  = "open_finding"  // About: the finding or sample
@@ -39,8 +40,16 @@ func actTitle(name string) string {
 		return "Opened a task"
 	case actOpenRequest:
 		return "Read a request for a second person"
+	case actOpenErasure:
+		return "Read a request for an erasure"
 	case "list_requests":
 		return "Read which requests wait"
+	case "ask_erasure":
+		return "Asked for an erasure"
+	case "ask_erasure_refused":
+		return "Asked for an erasure that isn’t possible"
+	case "list_erasures":
+		return "Read the list of erasures"
 	case actOpenFindings:
 		return "Read the list of findings"
 	case actOpenSamples:
@@ -85,6 +94,12 @@ func actTitleForHer(name string) string {
 		return "Closed your account"
 	case actOpenAccount:
 		return "Opened your account again"
+	case "ask_erasure", "ask_erasure_refused":
+		return "Asked for your data to be erased"
+	case actOpenErasure:
+		return "Was asked whether your data may be erased"
+	case "decline_erasure":
+		return "Declined that your data are erased"
 	case "agree":
 		return "Agreed that a colleague may look"
 	case "decline":

@@ -39,6 +39,9 @@ func readers(in identity.SignedIn) bool {
 	return r == access.RolePrivacyOfficer || r == access.RoleAuditor
 }
 
+// officers ask for erasures.
+func officers(in identity.SignedIn) bool { return roleOf(in) == access.RolePrivacyOfficer }
+
 // operators see the state of the system and nobody's data.
 func operators(in identity.SignedIn) bool { return roleOf(in) == access.RoleAdministrator }
 
@@ -67,6 +70,7 @@ func links(in identity.SignedIn) []link {
 		{readers, link{Href: "/samples", Text: "Samples"}},
 		{readers, link{Href: "/customers", Text: "Who looked"}},
 		{deciders, link{Href: "/requests", Text: "Requests"}},
+		{readers, link{Href: "/erasures", Text: "Erasures"}},
 		{workers, link{Href: "/tasks", Text: "My tasks"}},
 		{workers, link{Href: "/caller", Text: "Find the caller"}},
 		{operators, link{Href: "/system", Text: "System"}},

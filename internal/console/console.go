@@ -19,6 +19,7 @@ type Config struct {
 	Lookups       Lookups
 	Requests      Requests
 	RequestStates RequestStates
+	Erasures      Erasures
 	Tasks         Tasks
 	Standings     Standings
 	People        People
@@ -61,7 +62,7 @@ type console struct {
 func New(cfg Config) (http.Handler, error) {
 	for name, missing := range map[string]bool{
 		"SignOn": cfg.SignOn == nil, "Accounts": cfg.Accounts == nil, "Lookups": cfg.Lookups == nil, "Requests": cfg.Requests == nil,
-		"RequestStates": cfg.RequestStates == nil, "Tasks": cfg.Tasks == nil, "Standings": cfg.Standings == nil,
+		"RequestStates": cfg.RequestStates == nil, "Erasures": cfg.Erasures == nil, "Tasks": cfg.Tasks == nil, "Standings": cfg.Standings == nil,
 		"People": cfg.People == nil, "Findings": cfg.Findings == nil, "Index": cfg.Index == nil, "Policy": cfg.Policy == nil,
 		"System": cfg.System == nil, "Pseudonym": cfg.Pseudonym == nil, "Clock": cfg.Clock == nil, "Log": cfg.Log == nil,
 	} {

@@ -165,8 +165,19 @@ func (h *house) open(t *testing.T, options []func(*console.Config)) {
 		t.Fatal(err)
 	}
 	h.lookups = &watched{Service: service}
+	follower, err := investigate.NewFollower(investigate.FollowerConfig{Journal: journal, Facts: env.Store, Index: env.Store, Clock: env.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	erasures, err := investigate.NewErasures(investigate.ErasuresConfig{
+		Requests: env.Store, People: env.Store, Policy: p, Recorder: h.lookups, Ledger: journal, Follower: follower,
+		Holds: []investigate.Holds{investigate.OpenCases{Facts: env.Store, Requests: env.Store}}, Clock: env.Clock.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	approvals, err := investigate.NewApprovals(investigate.ApprovalsConfig{
-		Requests: env.Store, Tasks: env.Tasks, People: env.Store, Policy: p, Recorder: h.lookups, Clock: env.Clock.Now,
+		Requests: env.Store, Tasks: env.Tasks, People: env.Store, Policy: p, Recorder: h.lookups, Clock: env.Clock.Now, Erasures: erasures,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +185,7 @@ func (h *house) open(t *testing.T, options []func(*console.Config)) {
 	h.system = &console.System{Version: "test", Schema: 1, StoreOK: true, Started: testenv.Start.Add(-3 * time.Hour), Node: "test",
 		Ledger: ledger.State{OK: true}, LedgerSize: 1234, Explained: 990, Unexplained: 10}
 	cfg := console.Config{
-		SignOn: env.Identity, Accounts: env.Identity, Lookups: h.lookups, Requests: approvals, RequestStates: env.Store, Tasks: env.Store, Standings: env.Tasks,
+		SignOn: env.Identity, Accounts: env.Identity, Lookups: h.lookups, Requests: approvals, RequestStates: env.Store, Erasures: erasures, Tasks: env.Store, Standings: env.Tasks,
 		People: env.Store, Findings: env.Store, Index: env.Store, Policy: p, System: func() console.System { return *h.system },
 		Pseudonym: service.Pseudonym, Clock: env.Clock.Now, Log: log,
 	}

@@ -52,6 +52,16 @@ type Accounts interface {
 	SetDisabled(ctx context.Context, by identity.Who, login string, disabled bool, record identity.Record) error
 }
 
+// Erasures forgets people (G5); investigate.Erasures is one.
+type Erasures interface {
+	// Ask asks for the erasure of a customer or an employee, of whom one is named,
+	// after that is recorded. Who may not, and what holds the data, are
+	// access.Denied and access.Conflict.
+	Ask(ctx context.Context, who identity.Who, c access.CustomerID, e access.EmployeeID, reason string) (investigate.Request, error)
+	// List returns the latest erasures, after the reading is recorded.
+	List(ctx context.Context, who identity.Who) ([]investigate.Request, error)
+}
+
 // Lookups is the one way to customers' data and to the ledger; lookup.Service
 // is one.
 type Lookups interface {

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"paravent/internal/access"
 	"paravent/internal/investigate"
@@ -27,7 +28,8 @@ type lookupRow struct {
 	What       string // what an act was; "" for a look-up
 	About      string
 	Outcome    tag
-	Saw        bool // data were shown, or may have been
+	Saw        bool   // data were shown, or may have been
+	Erased     string // who of the two was erased, and when; "" nobody
 }
 
 // maxRows is how many look-ups a page lists at most.
@@ -135,6 +137,11 @@ func (v *visit) lookupRow(r investigate.Indexed) lookupRow {
 	if r.Role == "" {
 		row.Role = "Role not known"
 	}
+	if !r.CustomerErased.IsZero() {
+		row.Erased = "customer erased on " + v.day(r.CustomerErased)
+	} else if !r.EmployeeErased.IsZero() {
+		row.Erased = "employee erased on " + v.day(r.EmployeeErased)
+	}
 	if row.Pseudonym == "" && l.Employee != "" {
 		row.Pseudonym = v.c.Pseudonym(l.Employee)
 	}
@@ -155,6 +162,9 @@ func (v *visit) lookupRow(r investigate.Indexed) lookupRow {
 	}
 	return row
 }
+
+// day is a day in words, in the zone of the pages.
+func (v *visit) day(at time.Time) string { return at.In(v.c.Zone).Format("2 January 2006") }
 
 // outcomeClass is the colour of an outcome.
 func outcomeClass(o access.Outcome) string {

@@ -33,6 +33,7 @@ func TestEachRoleOpensItsPagesAndNoOther(t *testing.T) {
 		{"/samples", "officer auditor"},
 		{"/customers", "officer auditor"},
 		{"/customers?id=c1", "officer auditor"},
+		{"/erasures", "officer auditor"},
 		{"/system", "admin"},
 		{"/accounts", "admin"},
 		{"/account", "agent lead officer auditor admin program stranger customer"},

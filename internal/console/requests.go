@@ -20,6 +20,8 @@ type requestCard struct {
 	At, Until            moment
 	Ago                  string
 	Final                bool
+	Erasure              bool
+	Employee             string // whom an erasure is about
 }
 
 // notice tells what came of the last thing that the visitor did.
@@ -33,7 +35,12 @@ func (v *visit) requests() error {
 		return err
 	}
 	for _, r := range waiting {
-		if _, err := v.act(lookup.Act{Name: actOpenRequest, Customer: r.Customer, Employee: r.Asker, About: string(r.ID)}); err != nil {
+		// An employee who is to be erased is in no act's words: the request stands for him.
+		name := actOpenRequest
+		if r.Kind == investigate.KindErasure {
+			name = actOpenErasure
+		}
+		if _, err := v.act(lookup.Act{Name: name, Customer: r.Customer, Employee: r.Asker, About: string(r.ID)}); err != nil {
 			return err
 		}
 	}
@@ -63,6 +70,9 @@ func (v *visit) requestCard(r investigate.Request) (requestCard, error) {
 		ID: string(r.ID), Href: requestHref(r.ID), Asker: string(r.Asker), Task: string(r.Task), Purpose: v.purposeTitle(r.Purpose),
 		Customer: string(r.Customer), Said: r.Said, Kind: "wants to look at this customer",
 		At: v.moment(r.At), Until: v.moment(r.Until), Ago: ago(v.now.Sub(r.At)), Final: r.Final,
+	}
+	if r.Kind == investigate.KindErasure {
+		card.Kind, card.Erasure, card.Employee = "asks to erase this person for ever: nobody can read again what the records say of them", true, string(r.Employee)
 	}
 	if r.Kind == lookup.ApproveTask {
 		card.Kind = "opened this task without a call in progress and asks you to confirm it"
@@ -105,6 +115,12 @@ func (v *visit) requestNotice() (notice, error) {
 	}
 	if r.By != v.in.Who.Employee().ID {
 		return notice{}, nil // somebody else's decision
+	}
+	if r.Kind == investigate.KindErasure {
+		if r.State == investigate.Confirmed {
+			return notice{"good", "You agreed.", "The person is erased; what remains is that it was done, by whom and when."}, nil
+		}
+		return notice{"plain", "You declined.", "Nothing is erased. Your no is in the records."}, nil
 	}
 	if r.State == investigate.Confirmed {
 		return notice{"good", "You agreed.", "For task " + string(r.Task) + " the look-up is possible for now. Your yes is in the records."}, nil

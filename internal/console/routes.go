@@ -51,6 +51,8 @@ func (c *console) routes() []route {
 		{"GET /findings/{finding}", readers, (*visit).finding},
 		{"GET /samples", readers, (*visit).samples},
 		{"GET /customers", readers, (*visit).customer},
+		{"GET /erasures", readers, (*visit).erasures},
+		{"POST /erasures", officers, (*visit).askErasure},
 
 		// Who runs the system.
 		{"GET /system", operators, (*visit).system},

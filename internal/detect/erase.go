@@ -3,6 +3,8 @@ package detect
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"paravent/internal/access"
 )
@@ -96,8 +98,8 @@ func (e *Engine) erasePairs(which func(em, c int32) bool) {
 }
 
 // Erase takes a person out of a finding (G5): her id becomes p.As, and the best
-// explanation, which names her tasks, goes. Its sentences name nobody. It
-// reports whether the finding spoke of her.
+// explanation, which names her tasks, goes. It reports whether the finding spoke
+// of her.
 func (f *Finding) Erase(p Person) bool {
 	found := false
 	if p.Customer != "" {
@@ -118,10 +120,43 @@ func (f *Finding) Erase(p Person) bool {
 		}
 		slices.Sort(f.Employees)
 	}
+	word := string(p.Customer) + string(p.Employee)
+	for i, r := range f.Reasons {
+		if text := replaceWord(r.Text, word, p.As); text != r.Text {
+			f.Reasons = slices.Clone(f.Reasons)
+			f.Reasons[i].Text, found = text, true
+		}
+	}
 	if f.Best != nil && (found || f.Best.names(p)) {
 		f.Best, found = nil, true
 	}
 	return found
+}
+
+// replaceWord replaces word in text where it isn't a part of a longer one.
+func replaceWord(text, word, by string) string {
+	var b strings.Builder
+	for word != "" {
+		i := strings.Index(text, word)
+		if i < 0 {
+			break
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:i])
+		after, _ := utf8.DecodeRuneInString(text[i+len(word):])
+		b.WriteString(text[:i])
+		if inWord(before) || inWord(after) {
+			b.WriteString(word)
+		} else {
+			b.WriteString(by)
+		}
+		text = text[i+len(word):]
+	}
+	b.WriteString(text)
+	return b.String()
+}
+
+func inWord(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_')
 }
 
 // names reports whether an explanation speaks of the person.

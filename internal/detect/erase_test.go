@@ -106,14 +106,14 @@ func first(findings, samples []detect.Finding) []detect.Finding { return append(
 
 func TestAFindingForgetsAPersonAndKeepsTheRest(t *testing.T) {
 	f := detect.Finding{ID: "f1", Customers: []access.CustomerID{"c1", "c2"}, Employees: []access.EmployeeID{"e1"}, Score: 0.9,
-		Reasons: []detect.Reason{{Code: "unexplained", Text: "No task."}}, Best: &detect.Best{}}
+		Reasons: []detect.Reason{{Code: "unexplained", Text: "No task of c1, but one of c12 and éc1."}}, Best: &detect.Best{}}
 	if f.Erase(detect.Person{Customer: "c", As: "x"}) || f.Best == nil {
 		t.Error("somebody else was erased")
 	}
 	if !f.Erase(detect.Person{Customer: "c1", As: "erased-1"}) {
 		t.Error("she was not found")
 	}
-	if got := fmt.Sprint(f.Customers, f.Employees, f.Best == nil, len(f.Reasons)); got != "[c2 erased-1] [e1] true 1" {
+	if got := fmt.Sprint(f.Customers, f.Employees, f.Best == nil, f.Reasons[0].Text); got != "[c2 erased-1] [e1] trueNo task of erased-1, but one of c12 and éc1." {
 		t.Errorf("got %s", got)
 	}
 }

@@ -129,6 +129,9 @@ func (a *Approvals) Decide(ctx context.Context, who identity.Who, id access.Requ
 	case yes:
 		act.Name = "agree"
 	}
+	if r.Kind == KindErasure {
+		act.Name += "_erasure"
+	}
 	if _, err := a.c.Recorder.Act(ctx, who, act); err != nil { // G7: before it takes effect
 		return err
 	}

@@ -56,7 +56,7 @@ func (row *Indexed) eraseCustomer(at time.Time) {
 func (row *Indexed) eraseEmployee(at time.Time) {
 	l := &row.Lookup
 	l.Employee, l.Session, l.Device, l.Site, l.Reason = "", "", "", "", ""
-	row.Pseudonym, row.About, row.EmployeeErased = "", "", at
+	row.About, row.EmployeeErased = "", at // the pseudonym stays: it is the customer's answer
 }
 
 // names reports whether text holds word, and not as a part of a longer one.
