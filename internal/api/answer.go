@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -83,16 +84,19 @@ func read(r *http.Request, into any) error {
 	if !isJSON(r) {
 		return access.Errorf(access.Invalid, "The body must be JSON.").WithHint("Send the header Content-Type: application/json.")
 	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	return decode(d, into)
+	return decode(r.Body, into, true)
 }
 
-// decode decodes exactly one value. Its errors don't repeat what was sent.
-func decode(d *json.Decoder, into any) error {
-	err := d.Decode(into)
+// decode decodes exactly one value that says nothing twice; whole: one with no
+// unknown field. Its errors don't repeat what was sent.
+func decode(body io.Reader, into any, whole bool) error {
+	text, err := unambiguous(body)
 	if err == nil {
-		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+		d := json.NewDecoder(bytes.NewReader(text))
+		if whole {
+			d.DisallowUnknownFields()
+		}
+		if err = d.Decode(into); err == nil && d.More() {
 			err = errors.New("more than one value")
 		}
 	}

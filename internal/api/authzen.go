@@ -97,7 +97,7 @@ func readEvaluation(r *http.Request) (access.EmployeeID, lookup.Request, error) 
 	malformed := access.Errorf(access.Invalid, "This is no AuthZEN evaluation request.").
 		WithHint("Send JSON with subject (type, id), action (name) and resource (type, id), with Content-Type: application/json.")
 	var b evaluationBody
-	if !isJSON(r) || decode(json.NewDecoder(r.Body), &b) != nil {
+	if !isJSON(r) || decode(r.Body, &b, false) != nil {
 		return "", lookup.Request{}, malformed
 	}
 	if b.Subject == nil || b.Action == nil || b.Resource == nil || b.Action.Name == nil ||
