@@ -219,7 +219,7 @@ func TestOneByteFlippedInTilesOrCheckpointIsNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for at := 0; at < len(whole); at += 1 + len(whole)/40 {
+		for at := 0; at < len(whole); at += 1 + len(whole)/15 {
 			change(t, path, func(b []byte) []byte { b[at] ^= 1 << (at % 8); return b })
 			r := verify(t, w.dir, audit.Options{})
 			if r.Sound() {
