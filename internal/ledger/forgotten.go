@@ -134,7 +134,10 @@ func (f *forgotten) load(l *Ledger) error {
 // forgetLeaves calls fn for each key that a KindForget leaf from that position
 // on names. It reads frames only.
 func (l *Ledger) forgetLeaves(from uint64, fn func(position uint64, at int64, id KeyID)) error {
-	for _, c := range l.chapter {
+	for i, c := range l.chapter {
+		if i+1 < len(l.chapter) && l.chapter[i+1].first <= from {
+			continue
+		}
 		if err := l.forgetLeavesOf(c, from, fn); err != nil {
 			return err
 		}
