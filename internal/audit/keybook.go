@@ -69,7 +69,9 @@ func (k *keyBook) join(r *Report, s *stretch) {
 // table holds the key table against the leaves: each key that was made and not
 // destroyed must be there, with the secret and the person that its leaf proves.
 // Rows come oldest first. No person is named.
-func (k *keyBook) table(ctx context.Context, r *Report, rows iter.Seq2[ledger.Key, error]) error {
+// Before are the keys that were there before the journal was read: one that is
+// destroyed by a running server meanwhile, rightly, has its leaf behind what was read.
+func (k *keyBook) table(ctx context.Context, r *Report, rows iter.Seq2[ledger.Key, error], before map[ledger.KeyID]bool) error {
 	const file = "key table"
 	have := map[ledger.KeyID]bool{}
 	var newest bool
@@ -100,7 +102,7 @@ func (k *keyBook) table(ctx context.Context, r *Report, rows iter.Seq2[ledger.Ke
 		newest = false
 	}
 	for id, state := range k.keys {
-		if !have[id] && state.gone < 0 {
+		if !have[id] && !before[id] && state.gone < 0 {
 			r.problem(file, unknown, max(state.first, state.made), "the row of key %x is missing, and no record says that it was destroyed: %d parts can't be opened", id, state.sealed)
 		}
 	}
@@ -112,4 +114,18 @@ func (k *keyBook) table(ctx context.Context, r *Report, rows iter.Seq2[ledger.Ke
 		r.note("%d keys are in the key table without a record that they were made (the first is %x): writes that were refused or cut off leave such keys, so does somebody who adds rows. Nothing is sealed with them", len(spare), spare[0])
 	}
 	return nil
+}
+
+// idsOf returns the ids of the rows that can be read; nil without a table.
+func idsOf(rows iter.Seq2[ledger.Key, error]) map[ledger.KeyID]bool {
+	if rows == nil {
+		return nil
+	}
+	ids := map[ledger.KeyID]bool{}
+	for row, err := range rows {
+		if err == nil {
+			ids[row.ID] = true
+		}
+	}
+	return ids
 }

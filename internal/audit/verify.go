@@ -31,7 +31,8 @@ type Options struct {
 	// the ledger lies; nil: nothing is compared and nothing kept.
 	Memory *Memory
 	Place  string
-	// Table yields the rows of the key table, oldest first; nil: it isn't looked at.
+	// Table yields the rows of the key table, oldest first, as often as it's asked;
+	// nil: it isn't looked at.
 	Table iter.Seq2[ledger.Key, error]
 	// Quick says that of each segment's signed heads only the last is checked:
 	// every record is under it. It saves most of the time where records came one
@@ -78,6 +79,7 @@ func Folder(ctx context.Context, dir string, o Options) (*Result, error) {
 	if tiles != nil {
 		c.o.hashes, c.sink = true, tiles.add
 	}
+	before := idsOf(o.Table)
 	if c.o.journal, err = ledger.Inspect(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
@@ -93,7 +95,7 @@ func Folder(ctx context.Context, dir string, o Options) (*Result, error) {
 		tiles.finish(c)
 	}
 	if o.Table != nil {
-		if err := c.keys.table(ctx, &r.Report, o.Table); err != nil {
+		if err := c.keys.table(ctx, &r.Report, o.Table, before); err != nil {
 			return nil, err
 		}
 	}
