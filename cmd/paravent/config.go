@@ -15,6 +15,7 @@ import (
 	_ "time/tzdata" // time zones, on machines that have no list of them
 
 	"paravent/internal/policy"
+	"paravent/internal/witness"
 )
 
 // Config is everything that `serve` can be told. Each value comes from the
@@ -38,6 +39,15 @@ type Config struct {
 	Conditions string
 	// Sources are the protected databases by name. At least one is required.
 	Sources map[string]SourceConfig
+	// Witnesses remember the ledger's state on machines of other parties. With
+	// none, whoever holds disk and key could drop the newest records unseen.
+	Witnesses []witness.Peer
+	// Witness says how many of them must cosign, what happens when fewer do, and
+	// after how long. Default: none must, warn, 10 s.
+	Witness witness.Policy
+	// LedgerPublic lets everybody read checkpoint, tiles and leaves below
+	// /ledger/, which name nobody. Default: auditors with a token only.
+	LedgerPublic bool
 	// Node names this server in the ledger. Default "n1".
 	Node string
 	// Budget is how many findings a day people can read: 1 to 1000. Default 5.
@@ -87,6 +97,20 @@ var settings = []setting{
 	{"node", "a short name of letters, digits and dashes", func(c *Config, v string) error {
 		c.Node = v
 		return matches(v, `^[a-z0-9][a-z0-9-]{0,31}$`)
+	}},
+	{"witness.need", "a whole number of witnesses, 0 to all of them", func(c *Config, v string) error {
+		return setInt(&c.Witness.Need, v, 0, 100)
+	}},
+	{"witness.if_missing", "warn or refuse", func(c *Config, v string) error {
+		c.Witness.IfMissing = witness.Missing(v)
+		return matches(v, `^(warn|refuse)$`)
+	}},
+	{"witness.grace", "a time from 1s, such as 10s", func(c *Config, v string) error {
+		return setDuration(&c.Witness.Grace, v, time.Second, 24*time.Hour)
+	}},
+	{"ledger.public", "true or false", func(c *Config, v string) error {
+		c.LedgerPublic = v == "true"
+		return matches(v, `^(true|false)$`)
 	}},
 	{"zone", "a time zone's IANA name, such as Europe/Berlin", func(c *Config, v string) error {
 		zone, err := time.LoadLocation(v)
@@ -188,7 +212,7 @@ func (c *Config) apply(key, value, from string, line int) policy.Problems {
 }
 
 func knownSettings() string {
-	names := []string{"hosts", "sources"}
+	names := []string{"hosts", "sources", "witnesses"}
 	for _, s := range settings {
 		names = append(names, s.key)
 	}
@@ -222,6 +246,10 @@ func (c *Config) validate(path string) (problems policy.Problems) {
 	}
 	if c.SessionIdle > c.SessionLasts {
 		complain("sessions.idle", "sessions.idle is longer than sessions.lasts", "expected at most "+c.SessionLasts.String())
+	}
+	c.Witness.Witnesses = c.Witnesses
+	if err := c.Witness.Check(witness.Log{}); err != nil {
+		complain("witness.need", "witness: "+err.Error(), "see witnesses and witness in the configuration that paravent init writes")
 	}
 	base := filepath.Dir(path)
 	for _, p := range []*string{&c.TLSCert, &c.TLSKey, &c.Data, &c.Policy, &c.Conditions} {

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"paravent/internal/policy"
+	"paravent/internal/witness"
 )
 
 // readFile fills c from the text of paravent.yaml and returns every mistake
@@ -55,6 +56,8 @@ func (r *fileReader) mapping(n *yaml.Node, prefix string) {
 			r.hosts(value)
 		case name == "sources":
 			r.sources(value)
+		case name == "witnesses":
+			r.witnesses(value)
 		case prefix == "" && section(name):
 			r.mapping(value, name+".")
 		case value.Kind != yaml.ScalarNode:
@@ -126,6 +129,28 @@ func (r *fileReader) source(name, body *yaml.Node) {
 	}
 	r.config.Sources[name.Value] = s
 	r.config.origin["sources."+name.Value] = policy.Pos{File: r.path, Line: name.Line}
+}
+
+// witnesses reads a list of {name, url, key}.
+func (r *fileReader) witnesses(n *yaml.Node) {
+	const want = "such as - {name: works-council, url: https://witness.example.com:8421, key: the line that paravent witness prints}"
+	if n.Kind != yaml.SequenceNode {
+		r.complain(n, "witnesses: expected a list", want)
+		return
+	}
+	for _, item := range n.Content {
+		var w struct{ Name, URL, Key string }
+		if item.Kind != yaml.MappingNode || len(item.Content) != 6 || item.Decode(&w) != nil {
+			r.complain(item, "witnesses: expected name, url and key", want)
+			continue
+		}
+		peer, err := witness.NewPeer(w.Name, w.URL, w.Key)
+		if err != nil {
+			r.complain(item, "witnesses: "+err.Error(), want)
+			continue
+		}
+		r.config.Witnesses = append(r.config.Witnesses, peer)
+	}
 }
 
 // yamlLine takes the line out of a YAML syntax error ("yaml: line 3: ...").

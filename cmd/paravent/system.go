@@ -15,6 +15,7 @@ import (
 
 	"paravent/internal/access"
 	"paravent/internal/api"
+	"paravent/internal/audit"
 	"paravent/internal/console"
 	"paravent/internal/detect"
 	"paravent/internal/identity"
@@ -26,6 +27,7 @@ import (
 	"paravent/internal/source"
 	"paravent/internal/store"
 	"paravent/internal/task"
+	"paravent/internal/witness"
 )
 
 // system is the whole program, opened: the parts in the order in which they
@@ -45,6 +47,8 @@ type system struct {
 	tasks   *task.Service
 	qualify *qualify.Service
 	lookups *lookup.Service
+	tiles   *audit.Publisher   // tiles behind the journal, proofs from them
+	cosign  *witness.Publisher // checkpoints, cosigned
 
 	follower  *investigate.Follower
 	erasures  *investigate.Erasures
@@ -74,6 +78,9 @@ func openSystem(ctx context.Context, c *Config, p *policy.Policy, clock access.C
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
+	if err := s.openProof(); err != nil {
+		return nil, err
+	}
 	if err := s.openServices(); err != nil {
 		return nil, err
 	}
@@ -96,6 +103,24 @@ func (s *system) openSource(ctx context.Context) error {
 	return nil
 }
 
+// openProof makes what proves the ledger to others: tiles behind the journal,
+// and checkpoints that the witnesses have cosigned.
+func (s *system) openProof() error {
+	dir := filepath.Join(s.config.Data, ledgerFolder)
+	log, err := witness.LogOf(s.ledger.Origin(), s.ledger.Public())
+	if err != nil {
+		return fmt.Errorf("name the ledger to its witnesses: %w", err)
+	}
+	if err := s.config.Witness.Check(log); err != nil {
+		return access.Errorf(access.Invalid, "the witnesses don't fit this ledger").Because(err)
+	}
+	s.tiles = audit.NewPublisher(s.ledger, audit.PublisherOptions{Dir: dir, Log: s.log, Witnessed: true})
+	s.cosign, err = witness.NewPublisher(witness.PublisherOptions{
+		Heads: s.ledger, Proofs: s.tiles, Store: s.tiles, Policy: s.config.Witness, Clock: s.clock, Log: s.log,
+	})
+	return err
+}
+
 func (s *system) openServices() (err error) {
 	c := s.config
 	s.signOn = identity.New(s.store, s.clock, identity.Options{
@@ -105,7 +130,7 @@ func (s *system) openServices() (err error) {
 	s.qualify = qualify.New(s.store)
 	s.lookups, err = lookup.New(lookup.Config{
 		Policy: s.policy, Tasks: s.tasks, Qualifications: s.qualify, People: s.store,
-		Approvals: investigate.NewBook(s.store, s.policy), Source: s.source, Journal: s.ledger, Tries: s.store.Tries(),
+		Approvals: investigate.NewBook(s.store, s.policy), Source: s.source, Journal: witness.Guard(s.ledger, s.cosign), Tries: s.store.Tries(),
 		Clock: s.clock, PseudonymKey: s.folder.pseudonymKey, Log: s.log,
 	})
 	if err != nil {
@@ -134,8 +159,10 @@ func (s *system) openServices() (err error) {
 // openDoors makes the one handler: programs under /v1, /access and
 // /.well-known, people everywhere else.
 func (s *system) openDoors() error {
+	c := s.config
 	programs, err := api.New(api.Config{
 		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Erasures: s.erasures, Facts: s.tasks, Qualifications: s.qualify,
+		Cases: s.store, Evidence: s.evidence, Ledger: audit.Handler(s.tiles, c.LedgerPublic), LedgerPublic: c.LedgerPublic,
 		State: s.apiState, Hosts: s.hosts(), Base: s.url(), Log: s.log,
 	})
 	if err != nil {
@@ -151,6 +178,7 @@ func (s *system) openDoors() error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", programs)
+	mux.Handle("/ledger/", programs)
 	mux.Handle("/access/", programs)
 	mux.Handle("/.well-known/", programs)
 	mux.Handle("/", people)
@@ -208,6 +236,8 @@ func (s *system) serve(ctx context.Context, l net.Listener) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.follower.Run(ctx) })
+	g.Go(func() error { return s.tiles.Run(ctx) })
+	g.Go(func() error { return s.cosign.Run(ctx) })
 	g.Go(func() error { return s.erasures.Run(ctx) })
 	g.Go(func() error {
 		var err error

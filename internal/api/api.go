@@ -75,6 +75,13 @@ type Config struct {
 	Erasures       Erasures
 	Facts          Facts
 	Qualifications Qualifications
+	// Cases and Evidence serve GET /v1/evidence.
+	Cases    Cases
+	Evidence Evidence
+	// Ledger serves checkpoint, tiles and leaves below /ledger/: to auditors with
+	// a token, or, where LedgerPublic is set, to everybody. It names nobody.
+	Ledger       http.Handler
+	LedgerPublic bool
 	// State tells how the program does; it must not block for long.
 	State func() State
 	// Hosts are the names, with port where it isn't the scheme's own, under which
@@ -97,7 +104,7 @@ type api struct {
 // missing rather than serve with a weaker check.
 func New(cfg Config) (http.Handler, error) {
 	if cfg.SignOn == nil || cfg.Accounts == nil || cfg.Lookups == nil || cfg.Requests == nil || cfg.Erasures == nil || cfg.Facts == nil ||
-		cfg.Qualifications == nil || cfg.State == nil || len(cfg.Hosts) == 0 || cfg.Base == "" {
+		cfg.Qualifications == nil || cfg.State == nil || cfg.Cases == nil || cfg.Evidence == nil || cfg.Ledger == nil || len(cfg.Hosts) == 0 || cfg.Base == "" {
 		return nil, errors.New("open the API: a field of the configuration is missing")
 	}
 	if cfg.Log == nil {

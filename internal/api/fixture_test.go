@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -113,6 +115,11 @@ func newHouse(t testing.TB) *house {
 	name := h.server.Listener.Addr().String()
 	h.config = api.Config{
 		SignOn: h.Identity, Accounts: h.Identity, Lookups: h.lookups, Requests: approvals, Erasures: erasures, Facts: h.Tasks, Qualifications: h.Qualify,
+		Cases: h.Store, Ledger: http.NotFoundHandler(),
+		Evidence: func(_ context.Context, w io.Writer, about string, positions []uint64) error {
+			_, err := fmt.Fprint(w, about, positions)
+			return err
+		},
 		State: func() api.State { return h.state }, Hosts: []string{name}, Base: "https://paravent.example", Log: log,
 	}
 	h.server.Config.Handler, err = api.New(h.config)

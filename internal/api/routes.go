@@ -37,6 +37,14 @@ func (a *api) routes() http.Handler {
 	// facts of the business
 	mux.HandleFunc("POST /v1/import/{table}", a.proven(a.handleImport))
 
+	// the ledger, for those who audit
+	mux.HandleFunc("GET /v1/evidence/{id}", a.proven(a.handleEvidence))
+	if a.LedgerPublic {
+		mux.HandleFunc("GET /ledger/", a.serveLedger)
+	} else {
+		mux.HandleFunc("GET /ledger/", a.proven(a.handleLedger))
+	}
+
 	// the program itself
 	mux.HandleFunc("GET /v1/state", a.handleState) // more for who is proven
 
