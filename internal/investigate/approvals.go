@@ -61,10 +61,17 @@ func (a *Approvals) Waiting(ctx context.Context, who identity.Who) ([]Request, e
 	}
 	var mine []Request
 	for _, r := range pending {
-		switch ok, err := a.stranger(ctx, me, r.Asker); {
-		case err != nil:
+		ok, err := a.stranger(ctx, me, r.Asker)
+		if err == nil && ok && r.Customer != "" {
+			// A request names its customer and why: that an employee's former
+			// partner called is not his to read.
+			ok, err = tied(ctx, a.c.People, me, r.Customer)
+			ok = !ok
+		}
+		if err != nil {
 			return nil, err
-		case ok:
+		}
+		if ok {
 			mine = append(mine, r)
 		}
 	}
