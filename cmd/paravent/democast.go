@@ -92,7 +92,7 @@ func (d *demonstration) exampleTask() access.TaskID {
 // live plays the shop's day on: facts as they come, look-ups as employees ask
 // for them, some of which are refused. What fails is logged and tried again.
 func (d *demonstration) live(ctx context.Context) {
-	staff := crew{d: d, in: map[access.EmployeeID]identity.Who{}, secret: map[access.EmployeeID]string{}}
+	staff := newCrew(d)
 	traffic := d.shop.Live(realClock(), 1)
 	for {
 		step := traffic.Next()
@@ -142,6 +142,10 @@ type crew struct {
 	d      *demonstration
 	in     map[access.EmployeeID]identity.Who
 	secret map[access.EmployeeID]string // of accounts that were made
+}
+
+func newCrew(d *demonstration) crew {
+	return crew{d: d, in: map[access.EmployeeID]identity.Who{}, secret: map[access.EmployeeID]string{}}
 }
 
 // ask looks, as the employee would. A refusal is an answer, not an error.

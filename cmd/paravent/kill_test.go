@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"paravent/internal/access"
-	"paravent/internal/identity"
 	"paravent/internal/ledger"
 	"paravent/internal/lookup"
 	"paravent/internal/policy"
@@ -77,7 +76,7 @@ func newStormFolder(t *testing.T) *stormFolder {
 	if err := d.open(ctx, f.address); err != nil {
 		t.Fatal(err)
 	}
-	staff := crew{d: d, in: map[access.EmployeeID]identity.Who{}}
+	staff := newCrew(d)
 	for _, e := range d.shop.Employees {
 		tasks, err := d.system.store.TasksOf(ctx, e.ID, e.Team, now)
 		if err != nil {
