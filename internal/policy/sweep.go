@@ -56,6 +56,7 @@ func (p *Policy) sweep(problems *Problems) {
 		}
 	}
 	p.uncovered(problems)
+	p.loose(problems)
 }
 
 // triedRoles returns the roles that are worth trying for a purpose: those that
