@@ -20,7 +20,7 @@ import (
 // that SQLite splits and moves pages; then some of the customers are erased. Of
 // these no byte is left in any file, of the others every row.
 func TestG5NothingIsLeftWhereRowsWereMoved(t *testing.T) {
-	const customers, erased = 1500, 12
+	const customers, erased = 700, 6
 	dir := t.TempDir()
 	s := mustOpen(t, dir)
 	defer mustClose(t, s)
