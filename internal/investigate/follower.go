@@ -54,6 +54,7 @@ type Follower struct {
 	picked []detect.Finding
 	saved  time.Time // when a checkpoint was last saved or loaded
 	dirty  bool      // something was taken in since
+	heard  time.Time // of the last look-up read; other records tell nothing of its time
 	asks   chan asked
 
 	mu       sync.Mutex
@@ -188,6 +189,9 @@ func (f *Follower) readRecords(ctx context.Context) (rows []Indexed, more bool, 
 			if row, ok := f.take(d); ok {
 				put(row)
 			}
+			if d.Act == "" {
+				f.heard = d.Lookup.At
+			}
 		}
 		if n++; n == batch {
 			return rows, true, nil
@@ -237,12 +241,14 @@ func (f *Follower) readFacts(ctx context.Context) error {
 }
 
 // mark returns up to which moment everything is known: not beyond the last
-// record while there are more, nor beyond a look-up whose outcome is awaited.
+// look-up while there are more records, nor beyond one whose outcome is awaited.
+// A history that is taken in has times of its own; the records between (of keys,
+// of acts) have the clock's.
 func (f *Follower) mark(more bool) time.Time {
 	now := f.c.Clock().UTC()
 	at := now.Add(-settle)
-	if last := f.lastRecordAt(); more && last.Before(at) {
-		at = last
+	if more && f.heard.Before(at) {
+		at = f.heard
 	}
 	for position, row := range f.open {
 		switch {
@@ -309,10 +315,4 @@ func (f *Follower) lastRecord(at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lastRead = at
-}
-
-func (f *Follower) lastRecordAt() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.lastRead
 }
