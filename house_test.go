@@ -25,12 +25,12 @@ const module = "paravent"
 // at the top.
 var house = []string{
 	"access", "ledger", "witness", "audit", "policy", "explain", "detect", "task", "qualify", "identity", "source",
-	"lookup", "investigate", "notify", "store", "pggate", "api", "console", "review", "simulate", "testenv",
+	"lookup", "investigate", "store", "api", "console", "review", "simulate", "testenv",
 }
 
 // doors let people and programs in. They don't import each other, and nothing
 // but cmd imports them: what two doors need belongs behind them.
-var doors = []string{"pggate", "api", "console"}
+var doors = []string{"api", "console"}
 
 // forbidden names imports that a package must do without, and why.
 var forbidden = []struct {
@@ -205,6 +205,36 @@ func TestNoFileIsLongerThanOneSitting(t *testing.T) {
 			if n := countLines(t, path); n > limit {
 				t.Errorf("%s: %d lines; split it before %d", path, n, limit)
 			}
+		}
+	}
+}
+
+// ARCHITECTURE.md is read first: its table shows every room, in the order in
+// which they may import each other, and every file that it names is there.
+func TestTheArchitectureShowsTheHouseAsItIs(t *testing.T) {
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rooms []string
+	for _, m := range regexp.MustCompile(`(?m)^\| \[[a-z]+\]\(internal/([a-z]+)\)`).FindAllStringSubmatch(string(text), -1) {
+		rooms = append(rooms, m[1])
+	}
+	if !slices.Equal(rooms, house) {
+		t.Errorf("ARCHITECTURE.md lists the rooms %v, the house's order is %v", rooms, house)
+	}
+	folders, err := os.ReadDir("internal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folders {
+		if !slices.Contains(house, f.Name()) {
+			t.Errorf("internal/%s has no place in the house's order", f.Name())
+		}
+	}
+	for _, m := range regexp.MustCompile(`\]\(([a-z_A-Z/.]+)\)`).FindAllStringSubmatch(string(text), -1) {
+		if _, err := os.Stat(filepath.FromSlash(m[1])); err != nil {
+			t.Errorf("ARCHITECTURE.md names %s: %v", m[1], err)
 		}
 	}
 }
