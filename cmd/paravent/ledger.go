@@ -307,17 +307,16 @@ func newLedgerEvidenceCommand(s streams) *cobra.Command {
 	var flags clientFlags
 	var out string
 	c := &cobra.Command{
-		Use:   "evidence FINDING|INVESTIGATION|LOOK-UP",
+		Use:   "evidence FINDING|LOOK-UP",
 		Short: "Get evidence that others can verify offline",
-		Long: `Gets a bundle: the opened records behind a finding, an investigation or a look-up,
-with the proof that they are in the ledger and a page that says in plain words
-what that proves. Asks the running server, which decides whether you may have it
+		Long: `Gets a bundle: the opened records behind a finding or a look-up, with the proof
+that they are in the ledger and a page that says in plain words what that proves. Asks the running server, which decides whether you may have it
 and records that you got it. The bundle holds personal data and no key.`,
 		Example: `  paravent ledger evidence f-8c21 -o bundle.zip
   paravent ledger verify bundle.zip --key ./public.key`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 || args[0] == "" {
-				return usageError{fmt.Errorf("name one finding, investigation or look-up\nTry: %s --help", c.CommandPath())}
+				return usageError{fmt.Errorf("name one finding or look-up\nTry: %s --help", c.CommandPath())}
 			}
 			return nil
 		},
