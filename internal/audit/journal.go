@@ -93,7 +93,7 @@ func (c *chain) join(s *stretch) {
 	r.Segments++
 	r.Heads += s.heads
 	r.Count += s.count - len(s.problems)
-	r.add(s.problems...)
+	r.Add(s.problems...)
 	for _, n := range s.notes {
 		if len(r.Notes) < maxNotes {
 			r.Notes = append(r.Notes, n)

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"iter"
+	"time"
 
 	"paravent/internal/ledger"
 )
@@ -10,9 +11,11 @@ import (
 // A keyState is what the ledger's leaves say of one key.
 type keyState struct {
 	check  ledger.Hash
-	made   int64 // record of its leaf; -1: none
-	gone   int64 // record that says that it was destroyed; -1: none
-	first  int64 // record that was sealed with it first; -1: none
+	made   int64     // record of its leaf; -1: none
+	gone   int64     // record that says first that it was destroyed; -1: none
+	again  []int64   // records that say so once more: a failed destruction is repeated
+	goneAt time.Time // of the first of them
+	first  int64     // record that was sealed with it first; -1: none
 	sealed uint64
 }
 
@@ -39,10 +42,12 @@ func (k *keyBook) join(r *Report, s *stretch) {
 		case l.gone && state.made < 0:
 			r.problem(file, unknown, int64(l.record), "it says that key %x was destroyed, but no record says that there was one", l.id)
 		case l.gone:
-			if state.gone < 0 {
-				r.Erased++
-				state.gone = int64(l.record)
+			if state.gone >= 0 {
+				state.again = append(state.again, int64(l.record))
+				break
 			}
+			r.Erased++
+			state.gone, state.goneAt = int64(l.record), l.at
 		case state.made >= 0 && state.check != l.check:
 			r.problem(file, unknown, int64(l.record), "key %x was made a second time, with another secret than in record %d", l.id, state.made)
 		case state.made < 0:

@@ -73,8 +73,8 @@ type Report struct {
 // Sound says whether no problem was found.
 func (r *Report) Sound() bool { return r.Count == 0 }
 
-// add adds problems to the report.
-func (r *Report) add(p ...Problem) {
+// Add adds problems to the report.
+func (r *Report) Add(p ...Problem) {
 	r.Count += len(p)
 	if room := maxProblems - len(r.Problems); room > 0 {
 		r.Problems = append(r.Problems, p[:min(room, len(p))]...)
@@ -82,7 +82,7 @@ func (r *Report) add(p ...Problem) {
 }
 
 func (r *Report) problem(file string, at, record int64, format string, args ...any) {
-	r.add(Problem{File: file, Byte: at, Record: record, What: fmt.Sprintf(format, args...)})
+	r.Add(Problem{File: file, Byte: at, Record: record, What: fmt.Sprintf(format, args...)})
 }
 
 func (r *Report) note(format string, args ...any) {

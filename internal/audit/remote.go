@@ -288,7 +288,7 @@ func (t *treeCheck) finish() error {
 	}
 	t.s.file = "entries"
 	r.Count += t.s.count - len(t.s.problems)
-	r.add(t.s.problems...)
+	r.Add(t.s.problems...)
 	r.Notes = append(r.Notes, t.s.notes...)
 	c.keys.join(&r.Report, t.s)
 	c.roots = t.s.roots

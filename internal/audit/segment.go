@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"paravent/internal/ledger"
 )
@@ -54,6 +55,7 @@ type keyLeaf struct {
 	check  ledger.Hash
 	record uint64
 	gone   bool
+	at     time.Time // of the leaf
 }
 
 // A use says where a key was used first and last, and how often.
@@ -265,7 +267,7 @@ func (o *reading) ownKind(s *stretch, l *ledger.Leaf, name func(string, ...any))
 			return
 		}
 		for _, id := range ids {
-			s.keys = append(s.keys, keyLeaf{id: id, record: l.Position, gone: true})
+			s.keys = append(s.keys, keyLeaf{id: id, record: l.Position, gone: true, at: l.Time})
 		}
 	case ledger.KindClock:
 		var expected, read int64

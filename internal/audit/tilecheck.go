@@ -149,11 +149,11 @@ func (t *tileCheck) equal(id tileID, data []byte, want []ledger.Hash) {
 		if id.level > 0 {
 			p.What = "the hash of this and the next " + strconv.FormatUint(1<<(tileHeight*id.level)-1, 10) + " records in the tile is not that of the journal"
 		}
-		t.r.add(p)
+		t.r.Add(p)
 		return
 	}
 }
 
 func (t *tileCheck) name(id tileID, at int64, format string, args ...any) {
-	t.r.add(Problem{File: TilesFolder + "/" + id.path(), Byte: at, Record: unknown, What: fmt.Sprintf(format, args...)})
+	t.r.Add(Problem{File: TilesFolder + "/" + id.path(), Byte: at, Record: unknown, What: fmt.Sprintf(format, args...)})
 }

@@ -48,8 +48,17 @@ type Result struct {
 	Key        string // the verifier key that was used
 	Checkpoint []byte // signed note of the last head
 
+	// Destroyed are the keys that a leaf says were destroyed.
+	Destroyed map[ledger.KeyID]Destroyed
+
 	published []byte    // the checkpoint in the folder or at the address, as it lies there
 	seen      time.Time // when the reader kept his checkpoint
+}
+
+// Destroyed is what the first leaf that names a destroyed key says.
+type Destroyed struct {
+	Record uint64 // of the leaf
+	At     time.Time
 }
 
 // publicFile is the verifier key's file in a ledger's folder.
@@ -80,6 +89,7 @@ func Folder(ctx context.Context, dir string, o Options) (*Result, error) {
 		c.o.hashes, c.sink = true, tiles.add
 	}
 	before := idsOf(o.Table)
+	list := readForgotten(dir, t)
 	if c.o.journal, err = ledger.Inspect(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
@@ -87,6 +97,8 @@ func Folder(ctx context.Context, dir string, o Options) (*Result, error) {
 		return nil, err
 	}
 	c.finish(r)
+	c.keys.list(&r.Report, list, readForgotten(dir, t))
+	r.Destroyed = c.keys.destroyed()
 	var witnessed uint64
 	if t.cosigned(&r.Report, TilesFolder+"/"+checkpointFile, r.published) {
 		witnessed = tiles.head.Size
