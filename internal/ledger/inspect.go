@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -326,12 +325,6 @@ func ParseLeaf(b []byte) (Leaf, error) {
 	}
 	return Leaf{Frame: l.Frame, Digest: l.digest, Commitments: l.commitments,
 		Has: [2]bool{l.flags&hasCustomer != 0, l.flags&hasEmployee != 0}}, nil
-}
-
-// LeafTime returns when an encoded leaf says that its record came about, in
-// microseconds since 1970 UTC, and whether that time was given with the entry.
-func LeafTime(leaf []byte) (at int64, given bool) {
-	return int64(binary.LittleEndian.Uint64(leaf[9:])), leaf[25]&timeGiven != 0
 }
 
 // Commitment returns what the leaf holds of a part: HMAC-SHA256(salt, plain).

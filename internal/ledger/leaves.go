@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"sort"
 )
 
 // Leaves returns what the tree holds of the records from position from up to
@@ -13,25 +12,10 @@ import (
 // positions. It needs no key and opens nothing. A leaf is valid until the next.
 // The sequence ends with its first error, a *Damage where the journal was changed.
 func (l *Ledger) Leaves(ctx context.Context, from uint64) iter.Seq2[StoredRecord, error] {
-	l.mu.Lock()
-	end := l.size
-	i := sort.Search(len(l.marks), func(i int) bool { return l.marks[i].position > from })
-	var at mark
-	if i > 0 {
-		at = l.marks[i-1]
-	}
-	chapters := append([]chapter(nil), l.chapter[at.chapter:]...)
-	l.mu.Unlock()
+	parts := l.stretches(from)
 	return func(yield func(StoredRecord, error) bool) {
-		if from >= end {
-			return
-		}
-		for i, c := range chapters {
-			offset := c.start
-			if i == 0 {
-				offset = at.offset
-			}
-			if err := l.leavesOf(ctx, c, offset, from, yield); err != nil {
+		for _, p := range parts {
+			if err := l.leavesOf(ctx, p.chapter, p.offset, from, yield); err != nil {
 				if !errors.Is(err, errStop) {
 					yield(StoredRecord{}, err)
 				}

@@ -199,7 +199,7 @@ func Open(dir string, o Options) (*Ledger, error) {
 	if _, err := os.Stat(filepath.Join(dir, publicFile)); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrMissing, dir, err)
 	}
-	locked, err := lock(filepath.Join(dir, lockFile))
+	locked, err := Lock(filepath.Join(dir, lockFile))
 	if err != nil {
 		return nil, fmt.Errorf("ledger: open %s: %w", dir, err)
 	}

@@ -7,8 +7,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lock makes this process the only owner of the ledger, until the file is closed.
-func lock(path string) (*os.File, error) {
+// Lock makes this process the only owner of what the file at path stands for,
+// until the returned file is closed or the process ends, however it ends. It
+// makes the file where there is none, and returns ErrLocked where another
+// process has it.
+func Lock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err

@@ -67,29 +67,43 @@ func (r *batchReader) fill(n int) error {
 // changed or exchanged is a *Damage that names the record. The sequence ends
 // with its first error. A record shares no memory with the next.
 func (l *Ledger) Records(ctx context.Context, from uint64) iter.Seq2[Record, error] {
+	parts := l.stretches(from)
+	return func(yield func(Record, error) bool) {
+		for _, p := range parts {
+			if !l.readChapter(ctx, p.chapter, p.offset, from, yield) {
+				return
+			}
+		}
+	}
+}
+
+// stretch is the durable part of a segment from a batch's offset on.
+type stretch struct {
+	chapter
+	offset int64
+}
+
+// stretches returns where a reader of the records from position from up to the end
+// that is durable now has to look; nothing where there are none.
+func (l *Ledger) stretches(from uint64) []stretch {
 	l.mu.Lock()
-	end := l.size
+	defer l.mu.Unlock()
+	if from >= l.size {
+		return nil
+	}
 	i := sort.Search(len(l.marks), func(i int) bool { return l.marks[i].position > from })
 	var at mark
 	if i > 0 {
 		at = l.marks[i-1]
 	}
-	chapters := append([]chapter(nil), l.chapter[at.chapter:]...)
-	l.mu.Unlock()
-	return func(yield func(Record, error) bool) {
-		if from >= end {
-			return
-		}
-		for i, c := range chapters {
-			offset := c.start
-			if i == 0 {
-				offset = at.offset
-			}
-			if !l.readChapter(ctx, c, offset, from, yield) {
-				return
-			}
-		}
+	var parts []stretch
+	for _, c := range l.chapter[at.chapter:] {
+		parts = append(parts, stretch{chapter: c, offset: c.start})
 	}
+	if len(parts) > 0 {
+		parts[0].offset = at.offset
+	}
+	return parts
 }
 
 // readChapter yields the records of one segment from position from on. It says

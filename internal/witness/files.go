@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"paravent/internal/ledger"
 )
 
 // The files in a witness's folder.
@@ -38,12 +40,22 @@ func Create(dir, name string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create witness: %w", err)
 	}
-	lock, err := takeLock(filepath.Join(dir, lockFile))
+	lock, err := takeLock(dir)
 	if err != nil {
 		return fmt.Errorf("create witness: %w", err)
 	}
 	err = create(dir, name)
 	return errors.Join(err, lock.Close())
+}
+
+// takeLock makes this process the only one that runs the witness in dir, until
+// the file is closed.
+func takeLock(dir string) (*os.File, error) {
+	f, err := ledger.Lock(filepath.Join(dir, lockFile))
+	if errors.Is(err, ledger.ErrLocked) {
+		err = ErrLocked
+	}
+	return f, err
 }
 
 func create(dir, name string) error {

@@ -72,7 +72,7 @@ func Open(o Options) (_ *Witness, err error) {
 	if w.key, err = readKey(o.Dir); err != nil {
 		return nil, err
 	}
-	if w.lock, err = takeLock(filepath.Join(o.Dir, lockFile)); err != nil {
+	if w.lock, err = takeLock(o.Dir); err != nil {
 		return nil, fmt.Errorf("open witness: %w", err)
 	}
 	if err := w.remember(); err != nil {
