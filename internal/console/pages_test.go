@@ -201,6 +201,23 @@ func TestASecondPersonAgrees(t *testing.T) {
 	}
 }
 
+// What the asker doesn't know yet, his task doesn't tell him either (G9).
+func TestAnUnconfirmedTaskDoesNotNameItsCustomer(t *testing.T) {
+	h := newHouse(t)
+	w := h.send(t, "lead", "/caller", url.Values{"said_order": {"o1"}, "said_postcode": {"ab12cd"}, "purpose": {"refund"}})
+	_, rest, ok := strings.Cut(w.Body.String(), `href="/tasks/`)
+	if w.Code != http.StatusOK || !ok {
+		t.Fatalf("no task was opened: got %d: %s", w.Code, text(w))
+	}
+	own, _, _ := strings.Cut(rest, `"`)
+	for _, path := range []string{"/tasks", "/tasks/" + own} {
+		w := h.send(t, "lead", path, nil)
+		if page := text(w); w.Code != http.StatusOK || strings.Contains(page, "c1") || !strings.Contains(page, "a colleague must confirm first") {
+			t.Errorf("%s: got %d: %s", path, w.Code, page)
+		}
+	}
+}
+
 func TestTheCallerIsFoundOrNobodyIs(t *testing.T) {
 	h := newHouse(t)
 	said := func(order, postcode string) url.Values {

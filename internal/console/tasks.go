@@ -15,7 +15,7 @@ const maxID = 128
 
 // taskRow is one open task in the list.
 type taskRow struct {
-	ID, Href, Purpose, Customer, Channel string
+	ID, Href, Purpose, Customer, Channel string // Customer as in customerOf
 	Since                                moment
 	Ago                                  string
 	Unconfirmed                          bool
@@ -40,7 +40,7 @@ func (v *visit) tasks() error {
 	}}
 	for _, t := range tasks {
 		data.Tasks = append(data.Tasks, taskRow{
-			ID: string(t.ID), Href: taskHref(t.ID), Purpose: v.purposeTitle(t.Purpose), Customer: string(t.Customer),
+			ID: string(t.ID), Href: taskHref(t.ID), Purpose: v.purposeTitle(t.Purpose), Customer: customerOf(t),
 			Channel: words(t.Channel), Since: v.moment(t.OpenedAt), Ago: ago(v.now.Sub(t.OpenedAt)), Unconfirmed: unconfirmed(t),
 		})
 	}
@@ -49,7 +49,7 @@ func (v *visit) tasks() error {
 
 // taskPage is one task with its one look-up.
 type taskPage struct {
-	ID, Purpose, Customer, Channel string
+	ID, Purpose, Customer, Channel string // Customer as in customerOf
 	Since                          moment
 	Unconfirmed                    bool
 	Action                         string // where the form is sent
@@ -99,7 +99,7 @@ func (v *visit) taskPage(id access.TaskID) (taskPage, error) {
 			WithHint("Choose an open task; if there is more to do, have it opened again.")
 	}
 	page := taskPage{
-		ID: string(t.ID), Purpose: v.purposeTitle(t.Purpose), Customer: string(t.Customer), Channel: words(t.Channel),
+		ID: string(t.ID), Purpose: v.purposeTitle(t.Purpose), Customer: customerOf(*t), Channel: words(t.Channel),
 		Order: string(t.Order), Since: v.moment(t.OpenedAt), Unconfirmed: unconfirmed(*t), Action: taskHref(t.ID) + "/lookups",
 	}
 	purpose, ok := v.c.Policy.Purpose(t.Purpose)
@@ -135,6 +135,16 @@ func (v *visit) showsOrders(purpose policy.Purpose) bool {
 
 // unconfirmed reports whether a colleague must confirm the task first.
 func unconfirmed(t access.Task) bool { return t.SelfMade && t.ConfirmedBy == "" }
+
+// customerOf is whom the task is about, as far as its page may say: "" until a
+// self-made task is confirmed. Whoever opened it knows what the caller said and
+// no more, and the customer's id is more (G9).
+func customerOf(t access.Task) string {
+	if unconfirmed(t) {
+		return ""
+	}
+	return string(t.Customer)
+}
 
 // taskHref is the address of a task's page.
 func taskHref(id access.TaskID) string { return "/tasks/" + url.PathEscape(string(id)) }
