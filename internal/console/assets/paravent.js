@@ -8,6 +8,13 @@
     if (document.hidden && event.detail.requestConfig.verb === "get") event.preventDefault();
   });
 
+  // On a narrow screen the pages' names scroll sideways: the one we are on is seen.
+  const nav = document.querySelector(".top nav");
+  const here = nav?.querySelector("[aria-current]");
+  if (here && nav.scrollWidth > nav.clientWidth) {
+    nav.scrollLeft = here.getBoundingClientRect().left - nav.getBoundingClientRect().left - (nav.clientWidth - here.offsetWidth) / 2;
+  }
+
   // An answer that somebody asked for is where reading goes on.
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id !== "answer" || event.detail.requestConfig.verb === "get") return;
