@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"paravent/internal/access"
@@ -64,12 +65,32 @@ func findInputs(dir string) (found []input, missing []string, err error) {
 	return found, missing, nil
 }
 
+// unread returns the names of the CSV files of dir that no table is read from,
+// in order: a misspelt name would leave people unexplained without a word.
+func unread(dir string, found []input) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("look at input: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		name := e.Name()
+		lower := strings.TrimSuffix(strings.ToLower(name), ".gz")
+		known := name == rejectedFile || slices.ContainsFunc(found, func(in input) bool { return in.name() == name })
+		if strings.HasSuffix(lower, ".csv") && !known {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
 // open returns the file's text, unpacked, and whatever must be closed after.
 // read is told of each piece read from disk, in bytes.
 func (in input) open(ctx context.Context, read func(int)) (io.Reader, io.Closer, error) {
 	f, err := os.Open(in.path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open input: %w", err)
+		return nil, nil, access.Errorf(access.Invalid, "%s can't be opened", in.name()).Because(err).
+			WithHint("Let whoever runs the review read it; nobody was judged.")
 	}
 	disk := bufio.NewReaderSize(counting{f, read}, 256<<10)
 	magic, err := disk.Peek(2)

@@ -39,6 +39,7 @@ type output struct {
 // openOutput makes the folder where it doesn't exist. It refuses one that holds
 // a file of the same name as one of its own that it didn't write.
 func openOutput(dir string) (*output, error) {
+	dir = filepath.Clean(dir) // as its own name reads among the leftovers
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, access.Errorf(access.Invalid, "can't make the folder %s", dir).Because(err).WithHint("Choose another with --out.")
 	}

@@ -73,6 +73,21 @@ func TestALeftoverOfAnInterruptedReviewIsToldOf(t *testing.T) {
 	}
 }
 
+func TestAFileWithAMisspeltNameIsToldOf(t *testing.T) {
+	f := shop().with(files{"task.csv": "id\n", "rejected.csv": "file,line,reason,row\n", "notes.txt": "x"})
+	r := must(t, runIn(t, t.Context(), f.write(t), t.TempDir(), nil))
+	if want := "task.csv: not read, no table has this name\n"; r.notices != want {
+		t.Errorf("notices %q, want %q", r.notices, want)
+	}
+}
+
+func TestAReviewDoesNotTakeItsOwnFolderForALeftover(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if r := must(t, runIn(t, t.Context(), shop().write(t), "./out", nil)); r.notices != "" {
+		t.Errorf("notices %q", r.notices)
+	}
+}
+
 // At the same moment facts come before look-ups, an assignment ends before the
 // next begins, and one without length begins before it ends.
 func TestEventsOfOneMomentComeInTheOrderOfTheirMeaning(t *testing.T) {

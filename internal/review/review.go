@@ -107,6 +107,13 @@ func Run(ctx context.Context, o Options) (s Summary, err error) {
 	if err != nil {
 		return s, err
 	}
+	others, err := unread(o.Dir, inputs)
+	if err != nil {
+		return s, err
+	}
+	for _, name := range others {
+		fmt.Fprintf(o.Notices, "%s: not read, no table has this name\n", name)
+	}
 	out, err := openOutput(o.Out)
 	if err != nil {
 		return s, err

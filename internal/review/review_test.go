@@ -141,7 +141,7 @@ func TestInputThatCantBeUsedIsRefusedWithTheWayOut(t *testing.T) {
 		"an empty packed file":    {files{"accesses.csv.gz": ""}, "accesses.csv.gz is empty", "first line names"},
 		"a column is missing":     {files{"accesses.csv": "id,at,employee,action\n"}, "no column customer", "The columns of this file are"},
 		"a column is there twice": {files{"accesses.csv": "id,at,employee,customer,action,ID\n"}, `two columns are called "id"`, "Rename"},
-		"semicolons":              {files{"accesses.csv": "id;at;employee;customer;action\n"}, "no column id", "something else than commas"},
+		"semicolons":              {files{"accesses.csv": "id;at;employee;customer;action\n"}, "no column id", "separated by semicolons instead of commas"},
 		"UTF-16":                  {files{"accesses.csv": "\xff\xfei\x00d\x00"}, "UTF-16", "UTF-8"},
 		"packed without .gz":      {files{"accesses.csv": string(packed(t, []byte(accesses)))}, "gzip-compressed", "Rename it to accesses.csv.gz"},
 		"a broken header":         {files{"accesses.csv": "id,\"at\n"}, "header line can't be read", "UTF-8"},

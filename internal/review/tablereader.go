@@ -125,8 +125,8 @@ func (t *tableReader) header(head row) (columns []int, width int, err error) {
 	}
 	if len(absent) > 0 {
 		hint := "The columns of this file are: " + strings.Join(t.table.columns, ", ") + ". Their order doesn't matter."
-		if len(names) == 1 && strings.ContainsAny(string(names[0]), ";\t|") {
-			hint = "The cells seem to be separated by something else than commas. " + hint
+		if len(names) == 1 {
+			hint = separatedBy(string(names[0])) + hint
 		}
 		return nil, 0, access.Errorf(access.Invalid, "%s: no column %s", t.file, strings.Join(absent, ", ")).WithHint(hint)
 	}
@@ -150,4 +150,16 @@ func unknownColumns(names [][]byte, at map[string]int) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(list[:10], ", "), more)
 	}
 	return strings.Join(list, ", ")
+}
+
+// separatedBy says what to do about a header whose cells no comma separates,
+// and "" where it sees nothing of the kind.
+func separatedBy(header string) string {
+	for _, m := range [][2]string{{";", "semicolons"}, {"\t", "tabs"}, {"|", "vertical bars"}} {
+		if strings.Contains(header, m[0]) {
+			return "The cells are separated by " + m[1] + " instead of commas. Export it again with commas: " +
+				"in LibreOffice under “Edit filter settings”, in Excel by making the comma the list separator in the system's region settings. "
+		}
+	}
+	return ""
 }
