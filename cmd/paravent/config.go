@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -167,9 +168,16 @@ func loadConfig(path string, environ []string, flags map[string]string) (*Config
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("read configuration: %w\nMake one with: paravent init DIR", err)}
+		err = fmt.Errorf("read configuration: %w", err)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w\nName it with --config, or make one with: paravent init DIR", err)
+		}
+		return nil, usageError{err}
 	}
-	problems := c.readFile(path, text)
+	problems, legible := c.readFile(path, text)
+	if !legible {
+		return nil, problems
+	}
 	problems = append(problems, c.readEnvironment(environ)...)
 	problems = append(problems, c.readFlags(flags)...)
 	problems = append(problems, c.validate(path)...)

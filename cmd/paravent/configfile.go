@@ -11,18 +11,19 @@ import (
 )
 
 // readFile fills c from the text of paravent.yaml and returns every mistake
-// with its line.
-func (c *Config) readFile(path string, text []byte) (problems policy.Problems) {
+// with its line. Where legible is false, nothing could be read, and what is
+// missing can't be told.
+func (c *Config) readFile(path string, text []byte) (problems policy.Problems, legible bool) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return policy.Problems{{Pos: policy.Pos{File: path, Line: yamlLine(err)}, Message: strings.TrimPrefix(err.Error(), "yaml: "), Hint: "expected YAML"}}
+		return policy.Problems{{Pos: policy.Pos{File: path, Line: yamlLine(err)}, Message: "not YAML: " + yamlMessage(err), Hint: "check the indentation, the brackets and the colons around this line"}}, false
 	}
 	if len(doc.Content) == 0 {
-		return policy.Problems{{Pos: policy.Pos{File: path, Line: 1}, Message: "the file is empty", Hint: "expected settings: " + knownSettings()}}
+		return policy.Problems{{Pos: policy.Pos{File: path, Line: 1}, Message: "the file is empty", Hint: "paravent init writes one that runs as it is"}}, false
 	}
 	r := fileReader{config: c, path: path}
 	r.mapping(doc.Content[0], "")
-	return r.problems
+	return r.problems, true
 }
 
 // fileReader walks the nodes of paravent.yaml.
@@ -160,4 +161,13 @@ func yamlLine(err error) int {
 		return 1
 	}
 	return line
+}
+
+// yamlMessage is a YAML syntax error without its prefix and its line.
+func yamlMessage(err error) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if _, rest, found := strings.Cut(text, ": "); found && strings.HasPrefix(text, "line ") {
+		return rest
+	}
+	return text
 }

@@ -76,7 +76,12 @@ func openFolder(path string) (*folder, error) {
 		}
 	}
 	var err error
-	if f.pseudonymKey, err = os.ReadFile(filepath.Join(path, pseudonymFile)); err != nil || len(f.pseudonymKey) != 32 {
+	f.pseudonymKey, err = os.ReadFile(filepath.Join(path, pseudonymFile))
+	if errors.Is(err, os.ErrPermission) {
+		return nil, access.Errorf(access.Invalid, "%s can't be read", path).Because(err).
+			WithHint("Run paravent as the user to whom the data folder belongs.")
+	}
+	if err != nil || len(f.pseudonymKey) != 32 {
 		return nil, access.Errorf(access.Invalid, "%s: the pseudonym key is missing or damaged", path).Because(err).
 			WithHint("Restore " + pseudonymFile + " from a backup; with a new one, old and new pseudonyms would differ.")
 	}
@@ -102,7 +107,8 @@ func trimNewline(text []byte) []byte {
 func (f *folder) takeLock() error {
 	lock, err := os.OpenFile(filepath.Join(f.path, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("lock data folder: %w", err)
+		return access.Errorf(access.Invalid, "lock data folder").Because(err).
+			WithHint("Run paravent as the user to whom the data folder belongs.")
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return errors.Join(access.Errorf(access.Unavailable, "another process uses %s", f.path).
@@ -118,4 +124,10 @@ func isDemo(path string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-func (f *folder) close() error { return f.lock.Close() }
+// close gives the folder free; one that was never taken has nothing to give.
+func (f *folder) close() error {
+	if f.lock == nil {
+		return nil
+	}
+	return f.lock.Close()
+}

@@ -39,7 +39,36 @@ the first byte is released, and is explained afterwards by the facts of the busi
 		return usageError{fmt.Errorf("%w\nTry: %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(subcommands(s)...)
+	usageOfArgs(root)
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = func(_ *cobra.Command, topic []string) error {
+			found, rest, err := root.Find(topic)
+			if err != nil {
+				return usageError{err}
+			}
+			return knownSubcommand(found, rest)
+		}
+	}
 	return root
+}
+
+// usageOfArgs makes a wrong number of arguments a wrong command line in every
+// subcommand, and shows how it is written instead.
+func usageOfArgs(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		usageOfArgs(sub)
+		if check := sub.Args; check != nil {
+			sub.Args = func(c *cobra.Command, args []string) error {
+				err := check(c, args)
+				var usage usageError
+				if err == nil || errors.As(err, &usage) {
+					return err
+				}
+				return usageError{fmt.Errorf("wrong arguments; write: %s\nTry: %s --help", c.UseLine(), c.CommandPath())}
+			}
+		}
+	}
 }
 
 // knownSubcommand refuses a word that is no subcommand and names the nearest.

@@ -95,8 +95,13 @@ func (s *system) openSource(ctx context.Context) error {
 	}
 	for name, sc := range s.config.Sources {
 		db, err := source.Open(ctx, name, sc.Path, s.policy, source.WithPseudonymKey(s.folder.pseudonymKey))
-		if err != nil {
+		var problems policy.Problems
+		switch {
+		case errors.As(err, &problems), err != nil && ctx.Err() != nil:
 			return err
+		case err != nil:
+			return access.Errorf(access.Invalid, "sources.%s can't be served from %s", name, sc.Path).Because(err).
+				WithHint("Name a SQLite database that this user can read, under the name that policy.yaml gives it.")
 		}
 		s.source = db
 	}
