@@ -154,6 +154,7 @@ func (f *stormFolder) storm(t *testing.T, random *rand.Rand) []disclosed {
 	f.await(t, server, &log)
 	var mu sync.Mutex
 	var got []disclosed
+	released := make(chan struct{}, 64)
 	stop := make(chan struct{})
 	var workers sync.WaitGroup
 	for range 16 {
@@ -174,10 +175,26 @@ func (f *stormFolder) storm(t *testing.T, random *rand.Rand) []disclosed {
 				mu.Lock()
 				got = append(got, d)
 				mu.Unlock()
+				select {
+				case released <- struct{}{}:
+				default:
+				}
 			}
 		})
 	}
-	time.Sleep(time.Duration(random.Int64N(int64(250 * time.Millisecond))))
+	// The moment is chosen by what was released, and then by chance within it: by
+	// time alone, a slow machine would be killed before anything was.
+	enough, tooLong := random.IntN(40), time.After(20*time.Second)
+wait:
+	for count := 0; count < enough; {
+		select {
+		case <-released:
+			count++
+		case <-tooLong:
+			break wait
+		}
+	}
+	time.Sleep(time.Duration(random.Int64N(int64(3 * time.Millisecond))))
 	if err := server.Process.Kill(); err != nil { // SIGKILL
 		t.Fatal(err)
 	}
