@@ -30,15 +30,9 @@ func (v *visit) setupPage() error {
 // setup handles POST /setup: the first administrator comes in with the code
 // that init printed. Identity sees to it that this works once.
 func (v *visit) setup() error {
-	if err := v.parseForm(); err != nil {
-		return err
-	}
-	device, err := v.device()
+	device, err := v.strangersForm()
 	if err != nil {
 		return err
-	}
-	if !sameToken(v.r.PostFormValue("csrf"), v.c.formToken(device)) {
-		return foreignForm()
 	}
 	form := setupForm{Token: v.c.formToken(device), Login: v.form("login"), Name: v.form("name")}
 	password := v.r.PostFormValue("password")

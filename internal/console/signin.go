@@ -59,18 +59,27 @@ func (v *visit) signInPage() error {
 	})
 }
 
+// strangersForm reads the form of somebody who isn't signed in, which must come
+// from a page of ours on this device, and returns the device.
+func (v *visit) strangersForm() (device string, err error) {
+	if err := v.parseForm(); err != nil {
+		return "", err
+	}
+	if device, err = v.device(); err != nil {
+		return "", err
+	}
+	if !sameToken(v.r.PostFormValue("csrf"), v.c.formToken(device)) {
+		return "", foreignForm()
+	}
+	return device, nil
+}
+
 // signIn handles POST /sign-in. Each mistake gets the same answer; identity sees
 // to that, and to the pause after too many of them.
 func (v *visit) signIn() error {
-	if err := v.parseForm(); err != nil {
-		return err
-	}
-	device, err := v.device()
+	device, err := v.strangersForm()
 	if err != nil {
 		return err
-	}
-	if !sameToken(v.r.PostFormValue("csrf"), v.c.formToken(device)) {
-		return foreignForm()
 	}
 	login, next := v.form("login"), localPath(v.form("next"))
 	secret, in, err := v.c.SignOn.SignIn(v.r.Context(), login, v.r.PostFormValue("password"), device)
