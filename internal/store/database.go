@@ -164,20 +164,32 @@ type tx struct {
 	d *database
 }
 
+// takeTurn waits for the turn to write and makes sure of the connection. Whoever
+// has the turn calls end.
+func (d *database) takeTurn(ctx context.Context) (end func(), err error) {
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait to write: %w", ctx.Err())
+	}
+	end = func() { <-d.turn }
+	if err := d.connect(ctx); err != nil {
+		end()
+		return nil, err
+	}
+	return end, nil
+}
+
 // change runs fn in one transaction, after those before it, and commits it
 // with the durability that is asked for. Where fn fails or ctx ends before the
 // commit nothing is changed. An error of the commit itself means that the
 // change may or may not have happened.
 func (d *database) change(ctx context.Context, how durability, fn func(*tx) error) (err error) {
-	select {
-	case d.turn <- struct{}{}:
-	case <-ctx.Done():
-		return fmt.Errorf("wait to write: %w", ctx.Err())
-	}
-	defer func() { <-d.turn }()
-	if err := d.connect(ctx); err != nil {
+	end, err := d.takeTurn(ctx)
+	if err != nil {
 		return err
 	}
+	defer end()
 	// From here on the connection must be left outside a transaction, whatever
 	// becomes of ctx and even if fn panics.
 	calm, open := context.WithoutCancel(ctx), true

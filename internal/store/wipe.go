@@ -18,15 +18,11 @@ const (
 // opened with, has overwritten it in the one, and the other is empty. Who reads
 // at that moment is waited for.
 func (d *database) wipe(ctx context.Context) error {
-	select {
-	case d.turn <- struct{}{}:
-	case <-ctx.Done():
-		return fmt.Errorf("wait to write: %w", ctx.Err())
-	}
-	defer func() { <-d.turn }()
-	if err := d.connect(ctx); err != nil {
+	end, err := d.takeTurn(ctx)
+	if err != nil {
 		return err
 	}
+	defer end()
 	calm := context.WithoutCancel(ctx)
 	for range wipeTries {
 		var busy, log, folded int
