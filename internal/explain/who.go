@@ -11,17 +11,8 @@ func (f *Facts) CustomerID(n int32) access.CustomerID { return f.st.Customers[n]
 // Notable reports whether customer c is in the public eye.
 func (f *Facts) Notable(c int32) bool { return f.st.Customers[c].Notable }
 
-// Known reports whether the company told anything about customer c; a mistyped
-// number isn't known.
-func (f *Facts) Known(c int32) bool {
-	return f.st.Customers[c].Known || len(f.st.Customers[c].Tasks) > 0
-}
-
 // Role returns the role of employee e; empty when not known.
 func (f *Facts) Role(e int32) access.Role { return f.st.Employees[e].Role }
-
-// TeamOf returns the number of the team of employee e, -1 when not known.
-func (f *Facts) TeamOf(e int32) int32 { return f.st.Employees[e].Team }
 
 // Leaves returns when employee e leaves, in microseconds since 1970 UTC; 0 when
 // that isn't known.
@@ -56,9 +47,6 @@ func (f *Facts) TaskNumber(id access.TaskID) int32 {
 
 // TaskID returns the id of task n.
 func (f *Facts) TaskID(n int32) access.TaskID { return f.st.Tasks[n].ID }
-
-// TaskPurpose returns the purpose of task n.
-func (f *Facts) TaskPurpose(n int32) access.Purpose { return f.st.Tasks[n].Purpose }
 
 // TaskNeeds returns the categories that the purpose of a task of customer c
 // needs; ok is false when the task isn't known, isn't c's, or its purpose says

@@ -29,7 +29,7 @@ func Check(yamlName string, yaml []byte, cedarName string, cedar []byte) Problem
 // read parses both files and collects every mistake.
 func read(yamlName string, yaml []byte, cedarName string, cedar []byte) (*Policy, Problems) {
 	var problems Problems
-	p := &Policy{file: yamlName}
+	p := &Policy{}
 	r := &reader{file: yamlName, problems: &problems}
 	whole := false
 	if root := r.root(yaml); root != nil {

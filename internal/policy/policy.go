@@ -23,7 +23,6 @@ func DefaultCedar() []byte { return slices.Clone(defaultCedar) }
 // A Policy is a loaded policy. It doesn't change, so any number of goroutines
 // may decide by it.
 type Policy struct {
-	file         string // of the YAML, for problems found later
 	roles        map[access.Role]string
 	categories   []Category
 	sources      map[string]Source
@@ -105,20 +104,6 @@ func (p *Policy) Needs() []access.PurposeNeeds {
 	var out []access.PurposeNeeds
 	for _, u := range p.Purposes() {
 		out = append(out, access.PurposeNeeds{Purpose: u.Name, Categories: slices.Clone(u.Categories)})
-	}
-	return out
-}
-
-// File returns the name of the policy.yaml, for problems that only show when the
-// data map meets a database.
-func (p *Policy) File() string { return p.file }
-
-// Rules returns the id and the text of every rule of the Cedar file, in its
-// order, with the place where it stands.
-func (p *Policy) Rules() []Rule {
-	out := make([]Rule, len(p.rules))
-	for i, r := range p.rules {
-		out[i] = Rule{ID: r.id, Effect: r.effect(), Text: r.says, Pos: r.pos}
 	}
 	return out
 }

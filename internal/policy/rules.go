@@ -32,14 +32,6 @@ const (
 	liftedByNobody       = "nobody"
 )
 
-// A Rule is one rule of the Cedar file as others may know it.
-type Rule struct {
-	ID     string
-	Effect string // "permit" or "forbid"
-	Text   string // its @says
-	Pos    Pos
-}
-
 // A rule is one rule of the Cedar file.
 type rule struct {
 	id, says    string

@@ -93,9 +93,6 @@ func Open(ctx context.Context, name, path string, p *policy.Policy, options ...O
 // Close closes the database.
 func (s *SQLite) Close() error { return s.db.Close() }
 
-// Name returns the source's name.
-func (s *SQLite) Name() string { return s.name }
-
 // check compares the data map with the database.
 func (s *SQLite) check(ctx context.Context, mapped policy.Source) (policy.Problems, error) {
 	var problems policy.Problems
