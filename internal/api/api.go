@@ -84,9 +84,9 @@ type Config struct {
 	LedgerPublic bool
 	// State tells how the program does; it must not block for long.
 	State func() State
-	// Hosts are the names, with port where it isn't the scheme's own, under which
-	// the API answers; another Host header is refused, so that a web page elsewhere can't
-	// reach it through a name of its own (DNS rebinding).
+	// Hosts are the names, with port where it isn't the scheme's own, under
+	// which the API answers; another Host header is refused, so that a web page
+	// elsewhere can't reach it through a name of its own (DNS rebinding).
 	Hosts []string
 	// Base is the address at which programs reach the API, without a slash at its
 	// end, such as "https://paravent.example"; AuthZEN's metadata name it.

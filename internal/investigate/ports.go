@@ -56,17 +56,18 @@ type Filter struct {
 // Requests keeps the requests. Each method is durable on return. A request whose Until
 // has passed is stored as pending still; who reads it sees that it lapsed.
 type Requests interface {
-	// SaveRequest saves r, unless a pending request of the same kind, asker, task,
-	// customer and employee exists whose Until is after r.At: then nothing is saved. It returns
-	// the one that now waits. Of several at once one is saved.
+	// SaveRequest saves r, unless a pending request of the same kind, asker,
+	// task, customer and employee exists whose Until is after r.At: then
+	// nothing is saved. It returns the one that now waits. Of several at once
+	// one is saved.
 	SaveRequest(ctx context.Context, r Request) (Request, error)
 	// Request returns one request, access.NotFound otherwise.
 	Request(ctx context.Context, id access.RequestID) (Request, error)
 	// Requests returns the chosen requests, newest first.
 	Requests(ctx context.Context, f Filter) ([]Request, error)
-	// DecideRequest moves a request that is pending, and whose Until is after at, to
-	// state, in one step; access.Conflict when it is neither, access.NotFound when
-	// there is none.
+	// DecideRequest moves a request that is pending, and whose Until is after
+	// at, to state, in one step; access.Conflict when it is neither,
+	// access.NotFound when there is none.
 	DecideRequest(ctx context.Context, id access.RequestID, state string, by access.EmployeeID, at time.Time, note string) error
 }
 
@@ -134,15 +135,16 @@ type Index interface {
 	SaveIndexed(ctx context.Context, rows []Indexed) error
 	// Checkpoint returns the last saved checkpoint, the zero one when there is none.
 	Checkpoint(ctx context.Context) (Checkpoint, error)
-	// SaveCheckpoint saves c, the findings and the samples in one transaction, so
-	// that after a crash either all of them are there or none. A finding of the same
-	// ID is replaced.
+	// SaveCheckpoint saves c, the findings and the samples in one transaction,
+	// so that after a crash either all of them are there or none. A finding of
+	// the same ID is replaced.
 	SaveCheckpoint(ctx context.Context, c Checkpoint, findings, samples []detect.Finding) error
 	// Erasing reads what the store holds of a person and what it is to become.
 	Erasing(ctx context.Context, p detect.Person, at time.Time) (Erasing, error)
-	// Erase carries it out and saves the checkpoint, all in one transaction: rows of
-	// the index, facts, findings, requests, accounts and everything else by which
-	// the person is named. On return nothing of it is left in any file of the store (G5).
+	// Erase carries it out and saves the checkpoint, all in one transaction:
+	// rows of the index, facts, findings, requests, accounts and everything
+	// else by which the person is named. On return nothing of it is left in any
+	// file of the store (G5).
 	Erase(ctx context.Context, e Erasing, c Checkpoint, findings, samples []detect.Finding) error
 }
 

@@ -16,8 +16,9 @@ import (
 // it is given (G7).
 //
 // The employee himself, his team lead and a privacy officer may ask. He himself
-// hears what he would hear anyway (G9); a team lead hears the true reasons where the
-// task is the employee's, a privacy officer always; nobody about himself.
+// hears what he would hear anyway (G9); a team lead hears the true reasons
+// where the task is the employee's, a privacy officer always; nobody about
+// himself.
 func (s *Service) Explain(ctx context.Context, who identity.Who, employee access.EmployeeID, task access.TaskID) (Explanation, error) {
 	if !who.Proven() {
 		return Explanation{}, access.Errorf(access.Unauthenticated, "Please sign in.")

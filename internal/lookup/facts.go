@@ -134,10 +134,11 @@ func (s *Service) decide(ctx context.Context, a asking, f known, err error) poli
 
 // partOf returns the customer whose part a refusal is recorded in, or "". A key
 // is made for a person at her first record, and that can be felt in the time of
-// the answer; so nothing may depend on whether the asker guessed right: it's the
-// customer of the task that he named, and only where he named no other, or
-// the task is his own and hers. In all other cases the id that he asked for stands in
-// his own part, and nobody fills the key table with invented customers.
+// the answer; so nothing may depend on whether the asker guessed right: it's
+// the customer of the task that he named, and only where he named no other, or
+// the task is his own and hers. In all other cases the id that he asked for
+// stands in his own part, and nobody fills the key table with invented
+// customers.
 func (a asking) partOf(f known) access.CustomerID {
 	switch {
 	case f.Task == nil:

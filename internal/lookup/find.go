@@ -108,9 +108,9 @@ func (s *Service) found(ctx context.Context, t try, intent ledger.Receipt, task 
 }
 
 // taskFor returns the task that a hit leads to. A call has one task: its id
-// comes from the call, so that one call can't open task after task for different
-// customers. A self-made one's comes from employee, customer, purpose and day, so that
-// asking again finds the same.
+// comes from the call, so that one call can't open task after task for
+// different customers. A self-made one's comes from employee, customer, purpose
+// and day, so that asking again finds the same.
 //
 // Only the first hit of a call is a TryHit. Otherwise whoever knows one customer
 // well, himself for one, would search for her after every fourth guess at

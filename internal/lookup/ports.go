@@ -35,9 +35,9 @@ type Tasks interface {
 	// Standing returns the task and how the employee stands to it now. A task
 	// that doesn't exist is a nil Task and no error.
 	Standing(ctx context.Context, e access.Employee, id access.TaskID) (task.Standing, error)
-	// CallInProgress returns the call that the telephone system assigned to this
-	// employee and that is in progress at that moment, access.NotFound when there is
-	// none.
+	// CallInProgress returns the call that the telephone system assigned to
+	// this employee and that is in progress at that moment, access.NotFound
+	// when there is none.
 	CallInProgress(ctx context.Context, e access.EmployeeID, at time.Time) (access.Contact, error)
 	// Open saves a new task with its first assignment, durable on return. It
 	// returns access.Conflict, and changes nothing, when a task of that id exists.
@@ -102,14 +102,14 @@ const (
 )
 
 // Tries counts the tries to find a caller. Each method is durable on return.
-// *store.Store is one. One
-// employee's tries are made one after another, so that no two calls about
-// the same employee run at once; calls about several employees do.
+// *store.Store is one. One employee's tries are made one after another, so that
+// no two calls about the same employee run at once; calls about several
+// employees do.
 type Tries interface {
-	// Standing returns how many tries of this employee since that moment missed,
-	// not counting those before his last hit or before his lock was last lifted, and
-	// until when his last lock lasts or lasted (the zero time: he never was locked, or
-	// it was lifted).
+	// Standing returns how many tries of this employee since that moment
+	// missed, not counting those before his last hit or before his lock was
+	// last lifted, and until when his last lock lasts or lasted (the zero time:
+	// he never was locked, or it was lifted).
 	Standing(ctx context.Context, e access.EmployeeID, since time.Time) (misses int, locked time.Time, err error)
 	// Reserve saves a try that counts as a miss until Settle says otherwise, and
 	// returns its number.

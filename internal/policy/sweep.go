@@ -11,9 +11,10 @@ import (
 	"paravent/internal/access"
 )
 
-// sweep tries the rules on made-up facts: every purpose with the roles that make
-// a difference, each one and each two of the twists below. It notes the rules that never applied, and
-// the lines of the floor that no rule of the file says in the company's words.
+// sweep tries the rules on made-up facts: every purpose with the roles that
+// make a difference, each one and each two of the twists below. It notes the
+// rules that never applied, and the lines of the floor that no rule of the file
+// says in the company's words.
 func (p *Policy) sweep(problems *Problems) {
 	fired := make([]bool, len(p.rules))
 	left := 0

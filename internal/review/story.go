@@ -174,8 +174,8 @@ func (c *collector) each(id access.TaskID, at time.Time, change func(*taskStory)
 }
 
 // near returns the stories about a customer to which a fact of this moment may
-// belong: not longer before than its timeline shows (or before), and nothing that happened after the finding was
-// raised, for it didn't rest on that.
+// belong: not longer before than its timeline shows (or before), and nothing
+// that happened after the finding was raised, for it didn't rest on that.
 func (c *collector) near(customer access.CustomerID, at time.Time, before time.Duration) []int {
 	var list []int
 	for _, i := range c.customers[string(customer)] {

@@ -21,8 +21,8 @@ const (
 )
 
 // shop returns a small shop. Ann (c1) has three orders, the oldest with goods
-// from the pharmacy, and two of which nobody knows the department; Bob (c2) has one; the ids of Cy (c3) and of his order try to
-// break out.
+// from the pharmacy, and two of which nobody knows the department; Bob (c2) has
+// one; the ids of Cy (c3) and of his order try to break out.
 func shop() []source.Content {
 	return []source.Content{
 		{Name: "customers", Columns: []string{"id", "name", "date_of_birth", "email", "phone", "street", "postcode", "city", "created_on"}, Rows: [][]any{
