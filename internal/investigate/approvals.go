@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -145,13 +146,18 @@ func (a *Approvals) Decide(ctx context.Context, who identity.Who, id access.Requ
 	if refused != nil {
 		return refused
 	}
+	return a.carryOut(ctx, me, r, yes, at, note)
+}
+
+// carryOut saves a decision that was recorded, and does what it says.
+func (a *Approvals) carryOut(ctx context.Context, me access.Employee, r Request, yes bool, at time.Time, note string) error {
 	state := Declined
 	if yes {
 		state = Confirmed
 	}
 	again := r.State == state && r.By == me.ID // a crash may have come between the two steps below
 	if !again {
-		if err := a.c.Requests.DecideRequest(ctx, id, state, me.ID, at, note); err != nil {
+		if err := a.c.Requests.DecideRequest(ctx, r.ID, state, me.ID, at, note); err != nil {
 			return err
 		}
 	}
