@@ -244,25 +244,7 @@ func (s *system) serve(ctx context.Context, l net.Listener) error {
 	g.Go(func() error { return s.tiles.Run(ctx) })
 	g.Go(func() error { return s.cosign.Run(ctx) })
 	g.Go(func() error { return s.erasures.Run(ctx) })
-	g.Go(func() error {
-		var err error
-		if s.config.TLSCert != "" {
-			err = server.ServeTLS(l, s.config.TLSCert, s.config.TLSKey)
-		} else {
-			err = server.Serve(l)
-		}
-		if errors.Is(err, http.ErrServerClosed) {
-			return nil
-		}
-		return fmt.Errorf("serve: %w", err)
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		// The parent has ended; running requests still get their time.
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return server.Shutdown(end)
-	})
+	g.Go(func() error { return answer(ctx, server, l, s.config.TLSCert, s.config.TLSKey, 10*time.Second) })
 	return g.Wait()
 }
 

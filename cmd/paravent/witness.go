@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"paravent/internal/access"
 	"paravent/internal/witness"
@@ -157,25 +156,5 @@ func serveWitness(ctx context.Context, l net.Listener, w *witness.Witness, f wit
 		Handler: w, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		var err error
-		if f.cert != "" {
-			err = server.ServeTLS(l, f.cert, f.key)
-		} else {
-			err = server.Serve(l)
-		}
-		if errors.Is(err, http.ErrServerClosed) {
-			return nil
-		}
-		return fmt.Errorf("serve: %w", err)
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		// The parent has ended; running requests still get their time.
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		return server.Shutdown(end)
-	})
-	return g.Wait()
+	return answer(ctx, server, l, f.cert, f.key, 5*time.Second)
 }
