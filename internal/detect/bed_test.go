@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"cmp"
 	"compress/gzip"
 	"encoding/csv"
 	"errors"
@@ -17,8 +18,9 @@ import (
 	"paravent/internal/detect"
 )
 
-// bedDir holds the labelled test bed, where it is present.
-const bedDir = "../../../shared/data/bed"
+// bedDir holds the labelled test bed: the folder that PARAVENT_BED names, or
+// else the one that lies beside the checkout, where it does.
+var bedDir = cmp.Or(os.Getenv("PARAVENT_BED"), filepath.Join("..", "..", "..", "shared", "data", "bed"))
 
 // bed is a test bed in memory: its events in order of time, and its labels.
 type bed struct {
@@ -111,7 +113,7 @@ func loadBed(t testing.TB, d damage) *bed {
 		return wholeBed
 	}
 	if _, err := os.Stat(filepath.Join(bedDir, "accesses.csv.gz")); err != nil {
-		t.Skip("the labelled test bed is not here; detection is then held by the scenario tests alone")
+		t.Skip("the labelled test bed isn't here, PARAVENT_BED names its folder; detection is then held by the scenario tests alone")
 	}
 	rng := rand.New(rand.NewPCG(d.seed, 1))
 	b := &bed{byID: map[access.LookupID]*access.Lookup{}, bots: map[access.EmployeeID]bool{}, episodes: map[string]*bedEpisode{}, of: map[access.LookupID]string{}}

@@ -19,7 +19,7 @@ const (
 // Account ties a login to one person. Exactly one of Employee and Customer is
 // set, as Kind says; a person has one account at most.
 type Account struct {
-	Login    string // lower case; see CheckLogin
+	Login    string // lower case; see checkLogin
 	Kind     Kind
 	Employee access.EmployeeID
 	Customer access.CustomerID

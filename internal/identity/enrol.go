@@ -244,7 +244,7 @@ func firstPassword() string {
 
 // prepare checks login and password and sets the hash.
 func (s *Service) prepare(ctx context.Context, a Account, password string) (Account, error) {
-	if err := CheckLogin(a.Login); err != nil {
+	if err := checkLogin(a.Login); err != nil {
 		return Account{}, err
 	}
 	if err := CheckPassword(a.Login, password); err != nil {

@@ -171,10 +171,10 @@ func CheckPassword(login, password string) error {
 	return nil
 }
 
-// CheckLogin says what is wrong with a login, as access.Invalid; nil when it is
+// checkLogin says what is wrong with a login, as access.Invalid; nil when it is
 // fine. A login is 1 to 64 of a-z, 0-9 and . _ @ + -, the first a letter or
 // digit, so that two that look alike are the same and each can stand in a path.
-func CheckLogin(login string) error {
+func checkLogin(login string) error {
 	ok := len(login) >= 1 && len(login) <= 64 && !strings.ContainsAny(login[:1], "._@+-")
 	for _, r := range login {
 		ok = ok && (r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("._@+-", r))

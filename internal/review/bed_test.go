@@ -27,9 +27,6 @@ func bed(tb testing.TB) string {
 
 func TestTheBedIsReviewedAndItsScoringAcceptsTheFindings(t *testing.T) {
 	dir, out := bed(t), t.TempDir()
-	if keep := os.Getenv("PARAVENT_KEEP"); keep != "" {
-		out = keep
-	}
 	var notices bytes.Buffer
 	start := time.Now()
 	s, err := review.Run(t.Context(), review.Options{Dir: dir, Out: out, Notices: &notices})
