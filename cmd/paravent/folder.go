@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"paravent/internal/access"
 	"paravent/internal/identity"
 	"paravent/internal/ledger"
@@ -105,14 +103,14 @@ func trimNewline(text []byte) []byte {
 // takeLock makes this process the folder's one owner until it ends, however it
 // ends.
 func (f *folder) takeLock() error {
-	lock, err := os.OpenFile(filepath.Join(f.path, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := ledger.Lock(filepath.Join(f.path, lockFile))
+	if errors.Is(err, ledger.ErrLocked) {
+		return access.Errorf(access.Unavailable, "another process uses %s", f.path).
+			WithHint("Stop it first; a data folder belongs to one running server.")
+	}
 	if err != nil {
 		return access.Errorf(access.Invalid, "lock data folder").Because(err).
 			WithHint("Run paravent as the user to whom the data folder belongs.")
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return errors.Join(access.Errorf(access.Unavailable, "another process uses %s", f.path).
-			WithHint("Stop it first; a data folder belongs to one running server."), lock.Close())
 	}
 	f.lock = lock
 	return nil
