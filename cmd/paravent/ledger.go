@@ -17,6 +17,7 @@ import (
 
 	"paravent/internal/access"
 	"paravent/internal/audit"
+	"paravent/internal/investigate"
 	"paravent/internal/ledger"
 	"paravent/internal/store"
 )
@@ -57,7 +58,8 @@ public key. What is wrong is named with file, byte and record.
 The last checkpoint is kept in --state, so that the next time a ledger that was
 rolled back or rewritten is found. With --witness, the witnesses' signatures are
 checked too. With --data, the table of keys is held against the leaves that say
-which keys were made and destroyed.
+which keys were made and destroyed, and the index of look-ups, which the pages
+read, against what the journal and the keys make of it.
 
 Exit code 0: sound. 1: it is not, or it could not be verified in time. 2: there
 is nothing to verify there, or the command line is wrong.`,
@@ -86,7 +88,7 @@ is nothing to verify there, or the command line is wrong.`,
 	c.Flags().StringVar(&f.state, "state", "", "`folder` in which to keep the checkpoints that you saw (default: paravent/seen in your configuration folder)")
 	c.Flags().StringArrayVar(&f.witnesses, "witness", nil, "verifier `key` of a witness, or a file that holds it; may be given more than once")
 	c.Flags().IntVar(&f.need, "need", 0, "how many of the witnesses must have cosigned; 0: all")
-	c.Flags().StringVar(&f.data, "data", "", "data `folder` whose table of keys is verified too")
+	c.Flags().StringVar(&f.data, "data", "", "data `folder` whose table of keys and index of look-ups are verified too")
 	c.Flags().DurationVar(&f.within, "within", 2*time.Hour, "give up after this `time`")
 	c.Flags().BoolVar(&f.quick, "quick", false, "check only the last signature of each segment, which every record is under")
 	return c
@@ -106,6 +108,10 @@ func runLedgerVerify(ctx context.Context, s streams, f verifyFlags, what string)
 	show := newCountProgress(s)
 	o.Told = show.add
 	r, proven, err := verifyWhat(ctx, what, o)
+	var index *investigate.IndexReport
+	if err == nil && f.data != "" && r.Segments > 0 {
+		index, err = compareIndex(ctx, f.data, what, o.Table, r)
+	}
 	show.end()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -116,7 +122,7 @@ func runLedgerVerify(ctx context.Context, s streams, f verifyFlags, what string)
 	case err != nil:
 		return err
 	}
-	tellResult(s.out, r, proven)
+	tellResult(s.out, r, index, proven)
 	if !r.Sound() {
 		return exit(1)
 	}
@@ -224,11 +230,14 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // tellResult writes a verification's result for people.
-func tellResult(w io.Writer, r *audit.Result, proven []audit.Proven) {
+func tellResult(w io.Writer, r *audit.Result, index *investigate.IndexReport, proven []audit.Proven) {
 	fmt.Fprintf(w, "ledger   %s\n", r.Origin)
 	fmt.Fprintf(w, "records  %d\nroot     %s\n", r.Size, r.Root)
 	if r.Segments > 0 {
 		fmt.Fprintf(w, "checked  %d segments, %d signed heads, %d keys made, %d destroyed\n", r.Segments, r.Heads, r.Keys, r.Erased)
+	}
+	if index != nil {
+		fmt.Fprintf(w, "index    %d rows compared\n", index.Rows)
 	}
 	for _, p := range proven {
 		given := ""

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"paravent/internal/detect"
-	"paravent/internal/lookup"
 )
 
 // state is a Checkpoint's State, as JSON. Facts that wait are kept by number:
@@ -116,39 +115,4 @@ func (f *Follower) checkpoint() (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("encode the state: %w", err)
 	}
 	return Checkpoint{Position: f.next, Seq: f.seq, State: blob}, nil
-}
-
-// indexed returns the index's row of a record.
-func indexed(d lookup.Decoded) Indexed {
-	row := Indexed{
-		Position: d.Position, Kind: d.Kind, Lookup: d.Lookup, Purpose: string(d.Purpose), Role: string(d.Role),
-		Pseudonym: d.Pseudonym, Door: d.Door, Reasons: d.Reasons, Rows: d.Rows, Act: d.Act, About: d.About, Employee: string(d.Whom),
-	}
-	// What the other person's part still says about an erased one stays sealed: it
-	// doesn't come into the index.
-	if !d.CustomerErased.IsZero() {
-		row.eraseCustomer(d.CustomerErased)
-	}
-	if !d.EmployeeErased.IsZero() {
-		row.eraseEmployee(d.EmployeeErased)
-	}
-	return row
-}
-
-// finish completes the row of an intent by its outcome. Finding a caller knows
-// whom it found only then.
-func (row *Indexed) finish(d lookup.Decoded) {
-	row.Lookup.Outcome, row.Rows = d.Lookup.Outcome, d.Rows
-	if d.Lookup.Customer != "" {
-		row.Lookup.Customer = d.Lookup.Customer
-	}
-	if d.Lookup.Task != "" {
-		row.Lookup.Task = d.Lookup.Task
-	}
-	if len(d.Reasons) > 0 {
-		row.Reasons = d.Reasons
-	}
-	if d.Pseudonym != "" {
-		row.Pseudonym = d.Pseudonym
-	}
 }

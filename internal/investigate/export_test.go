@@ -10,3 +10,6 @@ func (f *Follower) Step(ctx context.Context) (more bool, err error) { return f.s
 
 // Save saves a checkpoint.
 func (f *Follower) Save(ctx context.Context) error { return f.save(ctx) }
+
+// Unlike names the kinds of fields in which two rows differ.
+func (row *Indexed) Unlike(o Indexed) []string { return row.unlike(o) }

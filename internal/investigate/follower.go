@@ -10,7 +10,6 @@ import (
 
 	"paravent/internal/access"
 	"paravent/internal/detect"
-	"paravent/internal/ledger"
 	"paravent/internal/lookup"
 )
 
@@ -202,25 +201,11 @@ func (f *Follower) readRecords(ctx context.Context) (rows []Indexed, more bool, 
 
 // take puts one record where it belongs, and returns its row of the index.
 func (f *Follower) take(d lookup.Decoded) (Indexed, bool) {
-	if d.Kind == ledger.KindOutcome {
-		row := f.open[d.Of-1]
-		if d.Of == 0 || row == nil {
-			return Indexed{}, false // its intent waited too long and counts as the whole grant
-		}
-		delete(f.open, d.Of-1)
-		row.finish(d)
-		f.queue.addLookup(*row)
-		return *row, true
-	}
-	row := indexed(d)
-	switch {
-	case d.Act != "":
-	case d.Ends:
+	row, ended, ok := rowOf(f.open, d)
+	if ended {
 		f.queue.addLookup(row)
-	default:
-		f.open[row.Position] = &row
 	}
-	return row, true
+	return row, ok
 }
 
 // readFacts reads all facts that there are.

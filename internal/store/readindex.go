@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"paravent/internal/investigate"
+)
+
+// IndexFile reads the index in a store's file for someone who audits it, beside
+// the process that owns it or without one. It changes nothing. Each call reads
+// for a moment only, so that it never keeps an erasure waiting.
+type IndexFile struct {
+	db *sql.DB
+}
+
+var _ investigate.StoredIndex = (*IndexFile)(nil)
+
+// OpenIndex opens the file at path for reading only.
+func OpenIndex(path string) (*IndexFile, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("read the index: %w", err)
+	}
+	db, err := sql.Open("sqlite", dsn(path, "query_only(1)")+"&mode=ro")
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
+	}
+	db.SetMaxOpenConns(1)
+	return &IndexFile{db: db}, nil
+}
+
+// Close closes the file.
+func (f *IndexFile) Close() error { return f.db.Close() }
+
+const selectFollowed = `SELECT position FROM follower WHERE id = 1`
+
+// Followed returns the position of the follower's last checkpoint: of the first
+// record whose row it may not have written. It is 0 where there is no checkpoint.
+func (f *IndexFile) Followed(ctx context.Context) (int64, error) {
+	var position int64
+	err := f.db.QueryRowContext(ctx, selectFollowed).Scan(&position)
+	if none(err) {
+		return 0, nil
+	}
+	return position, refused("read the follower's checkpoint", err)
+}
+
+const selectStoredRows = `
+SELECT position, id, at, employee, customer, outcome, act, body FROM lookups WHERE position >= ? ORDER BY position LIMIT ?`
+
+// Rows returns the rows from that position on, at most limit, in their order.
+func (f *IndexFile) Rows(ctx context.Context, from int64, limit int) ([]investigate.StoredRow, error) {
+	var all []investigate.StoredRow
+	rows, err := f.db.QueryContext(ctx, selectStoredRows, from, limit)
+	err = eachRow(rows, err, func(r scanner) error {
+		var position, at int64
+		var id, employee, customer, outcome, act, body string
+		if err := r.Scan(&position, &id, &at, &employee, &customer, &outcome, &act, &body); err != nil {
+			return err
+		}
+		row := investigate.StoredRow{Position: position}
+		row.Damaged = decode(body, &row.Row) != nil
+		if !row.Damaged { // what the pages search by must be what they then show
+			want, err := rowOf(row.Row)
+			if err != nil {
+				return err
+			}
+			row.Damaged = !slices.Equal(want[:7], []any{position, id, at, employee, customer, outcome, act})
+		}
+		all = append(all, row)
+		return nil
+	})
+	if err != nil {
+		return nil, refused("read the index", err)
+	}
+	return all, nil
+}
