@@ -25,6 +25,7 @@ func subcommands(s streams) []*cobra.Command {
 		newPolicyCommand(s), // its check is offline
 
 		// Offline: files in, files out.
+		newBenchCommand(s),
 		newLedgerCommand(s), // its evidence asks a running server
 		newReviewCommand(s),
 		newSimulateCommand(s),
