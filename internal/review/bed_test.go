@@ -38,9 +38,6 @@ func TestTheBedIsReviewedAndItsScoringAcceptsTheFindings(t *testing.T) {
 	if s.Bad > 0 {
 		t.Errorf("%d rows of the bed are bad:\n%s", s.Bad, notices.String())
 	}
-	if took > time.Minute && !raced {
-		t.Errorf("took %v, want less than a minute", took)
-	}
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("python3 isn't here to score the findings")
