@@ -58,12 +58,13 @@ const selectRequests = `
 SELECT ` + requestColumns + ` FROM requests
 WHERE (? = '' OR asker = ?) AND (? = '' OR task = ?) AND (? = '' OR customer = ?)
 	AND (? = '' OR kind = ?) AND (? = '' OR state = ?) AND until > ?
-ORDER BY at DESC, id LIMIT ?`
+ORDER BY at DESC, rowid DESC LIMIT ?`
 
 // mostRequests is how many are listed where the filter sets no limit.
 const mostRequests = 200
 
-// Requests returns the chosen requests, newest first.
+// Requests returns the chosen requests, newest first; of two of one moment, the
+// one written last.
 func (s *Store) Requests(ctx context.Context, f investigate.Filter) ([]investigate.Request, error) {
 	limit, alive := f.Limit, int64(-1)
 	if limit <= 0 {
