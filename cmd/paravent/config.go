@@ -49,6 +49,17 @@ type Config struct {
 	// LedgerPublic lets everybody read checkpoint, tiles and leaves below
 	// /ledger/, which name nobody. Default: auditors with a token only.
 	LedgerPublic bool
+	// LedgerTurn is the age at which the server freezes the log and opens the next
+	// one, with a new key: from 1 day on; 0: only when people ask for it. Default
+	// 365 days.
+	LedgerTurn time.Duration
+	// LedgerKeep is how long a frozen log is kept before people may drop it: from 1
+	// day on. Default 10 years.
+	LedgerKeep time.Duration
+	// SecretsGet and SecretsPut are commands that read and keep a secret in the
+	// company's secret manager; {name} in them stands for the secret's name. Default:
+	// none, keys are files in Data.
+	SecretsGet, SecretsPut string
 	// Node names this server in the ledger. Default "n1".
 	Node string
 	// Budget is how many findings a day people can read: 1 to 1000. Default 5.
@@ -113,6 +124,24 @@ var settings = []setting{
 		c.LedgerPublic = v == "true"
 		return matches(v, `^(true|false)$`)
 	}},
+	{"ledger.turn", "a number of days or years such as 365d or 1y, or never", func(c *Config, v string) error {
+		if v == "never" {
+			c.LedgerTurn = 0
+			return nil
+		}
+		return setDays(&c.LedgerTurn, v)
+	}},
+	{"ledger.keep", "a number of days or years, such as 3650d or 10y", func(c *Config, v string) error { return setDays(&c.LedgerKeep, v) }},
+	{"secrets.get", "a command with {name} in it that prints the secret of that name", func(c *Config, v string) error {
+		c.SecretsGet = v
+		_, err := newCommandSecrets(v, "")
+		return err
+	}},
+	{"secrets.put", "a command with {name} in it that keeps its standard input as the secret of that name", func(c *Config, v string) error {
+		c.SecretsPut = v
+		_, err := newCommandSecrets(v, v)
+		return err
+	}},
 	{"zone", "a time zone's IANA name, such as Europe/Berlin", func(c *Config, v string) error {
 		zone, err := time.LoadLocation(v)
 		if err == nil && v == "Local" {
@@ -157,6 +186,22 @@ func setDuration(dst *time.Duration, v string, low, high time.Duration) error {
 	return nil
 }
 
+// setDays reads a number of days or years: "365d", "10y".
+func setDays(dst *time.Duration, v string) error {
+	const day = 24 * time.Hour
+	var n int
+	var unit string
+	if _, err := fmt.Sscanf(v, "%d%1s", &n, &unit); err != nil || v != fmt.Sprint(n, unit) {
+		return fmt.Errorf("%q isn't", v)
+	}
+	each := map[string]time.Duration{"d": day, "y": 365 * day}[unit]
+	if each == 0 || n < 1 || n > 100*365 || time.Duration(n)*each > 100*365*day {
+		return fmt.Errorf("%q isn't", v)
+	}
+	*dst = time.Duration(n) * each
+	return nil
+}
+
 // loadConfig reads the file, then the environment, then the flags that were
 // set, and returns every mistake at once as policy.Problems. Relative paths of
 // the file start at the file's folder.
@@ -164,6 +209,7 @@ func loadConfig(path string, environ []string, flags map[string]string) (*Config
 	c := &Config{
 		Listen: "127.0.0.1:8420", Node: "n1", Budget: 5,
 		SessionLasts: 10 * time.Hour, SessionIdle: 30 * time.Minute, Zone: localZone(),
+		LedgerTurn: 365 * 24 * time.Hour, LedgerKeep: 10 * 365 * 24 * time.Hour,
 		Sources: map[string]SourceConfig{}, origin: map[string]policy.Pos{},
 	}
 	text, err := os.ReadFile(path)
@@ -254,6 +300,9 @@ func (c *Config) validate(path string) (problems policy.Problems) {
 	}
 	if c.SessionIdle > c.SessionLasts {
 		complain("sessions.idle", "sessions.idle is longer than sessions.lasts", "expected at most "+c.SessionLasts.String())
+	}
+	if c.SecretsPut != "" && c.SecretsGet == "" {
+		complain("secrets.put", "secrets has put without get", "expected both, or neither: keys are then files in the data folder")
 	}
 	c.Witness.Witnesses = c.Witnesses
 	if err := c.Witness.Check(witness.Log{}); err != nil {
