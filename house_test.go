@@ -25,12 +25,12 @@ const module = "paravent"
 // at the top.
 var house = []string{
 	"access", "ledger", "witness", "audit", "policy", "explain", "detect", "task", "qualify", "identity", "source",
-	"lookup", "investigate", "store", "api", "console", "review", "simulate", "testenv",
+	"lookup", "investigate", "store", "pggate", "api", "console", "review", "simulate", "testenv",
 }
 
 // doors let people and programs in. They don't import each other, and nothing
 // but cmd imports them: what two doors need belongs behind them.
-var doors = []string{"api", "console"}
+var doors = []string{"pggate", "api", "console"}
 
 // forbidden names imports that a package must do without, and why.
 var forbidden = []struct {
