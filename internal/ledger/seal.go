@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -82,22 +84,21 @@ type workbench struct {
 	block []byte
 }
 
+// The pads of RFC 2104, a block each.
+var (
+	innerPad = bytes.Repeat([]byte{0x36}, sha256.BlockSize)
+	outerPad = bytes.Repeat([]byte{0x5c}, sha256.BlockSize)
+)
+
 // commit returns HMAC-SHA256(salt, plain): what the tree holds of a part. The
 // salt is 32 bytes. The two hashes of RFC 2104 are computed in place, at half the
 // cost of crypto/hmac, which allocates for each new key.
 func (w *workbench) commit(salt *[saltSize]byte, plain []byte) Hash {
-	const rest = sha256.BlockSize - saltSize // of the key's block, zeros
-	b := slices.Grow(w.block[:0], sha256.BlockSize+len(plain))
+	b := append(append(slices.Grow(w.block[:0], sha256.BlockSize+len(plain)), innerPad...), plain...)
 	var outer [sha256.BlockSize + sha256.Size]byte
-	for i, x := range salt {
-		b = append(b, x^0x36)
-		outer[i] = x ^ 0x5c
-	}
-	for i := range rest {
-		b = append(b, 0x36)
-		outer[saltSize+i] = 0x5c
-	}
-	b = append(b, plain...)
+	copy(outer[:], outerPad)
+	subtle.XORBytes(b, b[:saltSize], salt[:])
+	subtle.XORBytes(outer[:], outer[:saltSize], salt[:])
 	inner := sha256.Sum256(b)
 	copy(outer[sha256.BlockSize:], inner[:])
 	w.block = b[:0]
