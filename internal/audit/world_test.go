@@ -187,6 +187,18 @@ func copyOf(t testing.TB, dir string) string {
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
+	// A signing key that others can read is refused.
+	for _, pattern := range []string{"signing.key", "*/signing.key"} {
+		keys, err := filepath.Glob(filepath.Join(to, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range keys {
+			if err := os.Chmod(key, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	return to
 }
 

@@ -156,12 +156,15 @@ func (l *Ledger) prepare(p *prepared, e *Entry, customer, employee *sealer) {
 	p.prefixed = appendLeaf(b, f, digest(p.sealed), commitments)
 }
 
+// ownKinds are the kinds that the ledger alone writes.
+var ownKinds = []Kind{KindKey, KindForget, KindStart, KindClock, KindEnd, KindNext}
+
 // check says whether the entry can be recorded.
 func (e *Entry) check() error {
 	switch {
 	case e.Kind == "" || len(e.Kind) > maxShort:
 		return fmt.Errorf("%w: a kind has 1 to %d bytes", ErrInvalid, maxShort)
-	case e.Kind == KindKey || e.Kind == KindForget || e.Kind == KindStart || e.Kind == KindClock:
+	case slices.Contains(ownKinds, e.Kind):
 		return fmt.Errorf("%w: records of kind %q are the ledger's own", ErrInvalid, e.Kind)
 	case len(e.Outcome) > maxShort:
 		return fmt.Errorf("%w: the outcome has more than %d bytes", ErrInvalid, maxShort)
@@ -181,6 +184,6 @@ func (e *Entry) check() error {
 
 // receipt makes the receipt of a record whose group is done.
 func (l *Ledger) receipt(g *group, p *prepared) Receipt {
-	return Receipt{Position: p.position, Node: l.self.node, Time: fromMicros(p.at), Hash: p.hash,
+	return Receipt{Position: p.position, Number: l.base + p.position, Node: l.self.node, Time: fromMicros(p.at), Hash: p.hash,
 		Leaf: p.prefixed[1:], Path: g.span.path(p.position), Head: g.head}
 }

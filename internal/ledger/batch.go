@@ -20,7 +20,7 @@ const (
 	batchAlign   = 16
 	recordHeader = 10 // lengths of leaf, customer part, employee part
 	maxBatch     = 8 << 20
-	maxLeaf      = leafFixed + 3*(1+maxShort) + 2 + maxDetail + 3*len(Hash{})
+	maxLeaf      = leafFixed + 3*(1+maxShort) + 2 + maxNext + 3*len(Hash{})
 	maxRecord    = recordHeader + maxLeaf + 2*sealedMax
 )
 

@@ -59,6 +59,9 @@ type built struct {
 	count  int
 	span   *span
 	head   SignedHead
+	next   string  // verifier key of the log that follows, where the batch ends this one
+	gone   []KeyID // keys that its KindForget leaves destroy
+	goneAt int64   // time of these leaves, microseconds
 }
 
 // submit has the records committed, all in one batch, and returns their group
@@ -100,6 +103,9 @@ func (l *Ledger) usable() error {
 	}
 	if l.damage != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, l.damage)
+	}
+	if l.next != "" {
+		return ErrFrozen
 	}
 	if !l.state.OK {
 		return fmt.Errorf("%w: %s", ErrUnavailable, l.state.Reason)
@@ -159,6 +165,7 @@ func (l *Ledger) build(records []*prepared) *built {
 		buffer = appendRecord(buffer, p.prefixed[1:], p.sealed[0], p.sealed[1])
 		if len(p.forgets) > 0 {
 			l.keys.doom(p.forgets, doom{position: p.position, at: p.at})
+			b.gone, b.goneAt = append(b.gone, p.forgets...), p.at
 		}
 	}
 	if jumped != "" {
@@ -292,6 +299,13 @@ func (l *Ledger) publish(b *built, offset int64) {
 	if l.grown != nil {
 		close(l.grown)
 		l.grown = nil
+	}
+	// G5: the leaf counts from here on, so from here on the keys open nothing in
+	// the logs before this one either.
+	for _, before := range l.before {
+		if len(b.gone) > 0 {
+			before.Forgot(b.gone, fromMicros(b.goneAt))
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func small(t *testing.T, k *table) (dir string, records []ledger.Record) {
 func copyOf(t *testing.T, dir string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "copy")
-	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+	if err := errors.Join(os.CopyFS(to, os.DirFS(dir)), os.Chmod(filepath.Join(to, "signing.key"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	return to

@@ -10,6 +10,11 @@ var (
 	// ErrUnavailable says that nothing can be recorded now, so nothing may be
 	// disclosed (G3). The ledger resumes by itself; trying again is right.
 	ErrUnavailable = errors.New("ledger: can't record now")
+	// ErrFrozen says that the log is frozen: its records are complete, what comes
+	// is recorded in the log that follows it. It is ErrUnavailable too.
+	ErrFrozen = fmt.Errorf("%w: the log is frozen", ErrUnavailable)
+	// ErrSuccession says that a log doesn't follow another one as it claims.
+	ErrSuccession = errors.New("ledger: the succession does not verify")
 	// ErrMissing says that there is no ledger where one should be.
 	ErrMissing = errors.New("ledger: there is no ledger here")
 	// ErrExists says that Create found something in its way.

@@ -23,6 +23,8 @@ type Options struct {
 	Clock func() time.Time
 	// Keys is the table of persons' keys. Needed.
 	Keys Keys
+	// Secrets keeps the signing keys; nil: each in a file of its log's folder.
+	Secrets Secrets
 	// Log is the operator's log; nil: none. No personal data goes there.
 	Log *slog.Logger
 	// CachedKeys bounds the keys held in memory, about 1.5 KB each. 0: 32768.
@@ -73,11 +75,14 @@ func (o Options) complete() (Options, error) {
 
 // A Ledger is an open ledger. Its methods may be called by many goroutines.
 type Ledger struct {
-	o    Options
-	self *self
-	keys *keyring
-	disk disk
-	lock *os.File
+	o     Options
+	dir   string
+	self  *self
+	keys  *keyring
+	disk  disk
+	lock  *os.File
+	base  uint64      // Number of its first record; set once, by Open
+	first *Succession // of its KindNext record; nil: it follows no log. Set once, by Open
 
 	// turn is held by whoever writes: the leader of a group, a probe, Close.
 	turn      sync.Mutex
@@ -99,7 +104,10 @@ type Ledger struct {
 	returned   []string // persons whose destroyed keys had come back; set once, by Open
 
 	mu        sync.Mutex
-	open      *group // takes entries; its leader waits for his turn
+	before    []*Ledger // the frozen logs before it, see Follows
+	after     *Ledger   // the log behind it; nil: none
+	next      string    // verifier key of the log that its KindEnd record names; "": it's not frozen
+	open      *group    // takes entries; its leader waits for his turn
 	state     State
 	damage    error // what checkRest found; nil: nothing
 	closed    bool
@@ -158,7 +166,7 @@ func Create(dir string, o Options) (err error) {
 		return fmt.Errorf("ledger: create: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
-	me, err := newSelf(made, o.Node)
+	me, err := newSelf(context.Background(), made, o)
 	if err != nil {
 		return fmt.Errorf("ledger: create: %w", err)
 	}
@@ -190,8 +198,16 @@ func Create(dir string, o Options) (err error) {
 // and damage there stops the ledger as soon as it's found (State).
 // It never makes a ledger: where there is none the error is ErrMissing, where
 // another process owns it, ErrLocked. The ledger may not be able to write at
-// once (State); then it goes on trying.
-func Open(dir string, o Options) (*Ledger, error) {
+// once (State); then it goes on trying. A frozen log is opened for reading:
+// nothing is written to its journal, and its signing key isn't needed.
+func Open(dir string, o Options) (*Ledger, error) { return openLog(dir, o, false) }
+
+// OpenFrozen is Open for a log that must be frozen: where it isn't, it writes
+// nothing and the error is a *Damage.
+func OpenFrozen(dir string, o Options) (*Ledger, error) { return openLog(dir, o, true) }
+
+// openLog is Open and OpenFrozen.
+func openLog(dir string, o Options, frozen bool) (*Ledger, error) {
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
@@ -203,7 +219,7 @@ func Open(dir string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger: open %s: %w", dir, err)
 	}
-	l, err := open(dir, o)
+	l, err := open(dir, o, frozen)
 	if err != nil {
 		return nil, errors.Join(err, locked.Close())
 	}
@@ -211,8 +227,8 @@ func Open(dir string, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-// open is Open under the lock.
-func open(dir string, o Options) (*Ledger, error) {
+// open is openLog under the lock.
+func open(dir string, o Options, frozen bool) (*Ledger, error) {
 	me, err := readSelf(dir)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: open: %w", err)
@@ -221,13 +237,27 @@ func open(dir string, o Options) (*Ledger, error) {
 		return nil, fmt.Errorf("ledger: open: this is the ledger of node %q, not of %q", me.node, o.Node)
 	}
 	l := newLedger(o, me, o.disk(dir))
+	l.dir = dir
 	if err := l.scan(); err != nil {
 		return nil, err
+	}
+	switch {
+	case l.next != "":
+		l.state = State{Reason: frozenReason, Since: l.state.Since}
+		l.announced = nil
+	case frozen:
+		return nil, &Damage{Segment: segmentName(l.number), Offset: l.written, Position: l.size, What: "the record that ends this log is missing"}
+	default:
+		if err := me.load(context.Background(), o.secrets(dir)); err != nil {
+			return nil, fmt.Errorf("ledger: open: %w", err)
+		}
 	}
 	if err := l.replay(context.Background()); err != nil {
 		return nil, err
 	}
-	l.start()
+	if l.next == "" {
+		l.start()
+	}
 	if l.rest != nil {
 		l.background.Go(l.checkRest)
 	}
@@ -298,6 +328,12 @@ func (l *Ledger) State() State {
 
 // Public returns the key that verifies receipts.
 func (l *Ledger) Public() ed25519.PublicKey { return l.self.public }
+
+// Key returns the verifier key: Public with the log's name, as in public.key.
+func (l *Ledger) Key() string { return l.self.verifier }
+
+// Node returns the name of the machine that records here.
+func (l *Ledger) Node() string { return l.self.node }
 
 // Origin returns the log's name, which no other log has.
 func (l *Ledger) Origin() string { return l.self.origin }

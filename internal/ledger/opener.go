@@ -81,6 +81,10 @@ func (o *Opener) sealer(id KeyID) (*sealer, error) {
 // is a *Damage, or the error of a part that doesn't open, and the next that can be read follows.
 func (i *Inspection) Records(ctx context.Context, o *Opener, from uint64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		base, err := i.Base()
+		if err != nil && !yield(Record{}, err) {
+			return
+		}
 		for n := range i.segments {
 			limit, skip := int64(-1), false
 			if n+1 < len(i.segments) && i.segments[n+1] == i.segments[n]+1 {
@@ -88,10 +92,18 @@ func (i *Inspection) Records(ctx context.Context, o *Opener, from uint64) iter.S
 					limit, skip = h.Previous, h.Size <= from
 				}
 			}
-			if !skip && !i.recordsOf(ctx, o, i.segments[n], limit, from, yield) {
+			if !skip && !i.recordsOf(ctx, o, i.segments[n], limit, from, numbered(base, yield)) {
 				return
 			}
 		}
+	}
+}
+
+// numbered fills in the numbers of the records of the log of that base.
+func numbered(base uint64, yield func(Record, error) bool) func(Record, error) bool {
+	return func(r Record, err error) bool {
+		r.Number = base + r.Position
+		return yield(r, err)
 	}
 }
 

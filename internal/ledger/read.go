@@ -145,6 +145,7 @@ func (l *Ledger) readChapter(ctx context.Context, c chapter, offset int64, from 
 			}
 			rec, err := openRecord(&b.records[i], sealers)
 			l.dateErased(&rec, &b.records[i])
+			rec.Number = l.base + rec.Position
 			if err != nil {
 				err = &Damage{Segment: segmentName(c.number), Offset: at, Position: b.first + uint64(i), What: "the record", Err: err}
 			}

@@ -44,13 +44,17 @@ func (h SignedHead) Verify(pub ed25519.PublicKey) error {
 // A Receipt proves that a record is in the ledger. It verifies offline, at
 // once, and names nobody.
 type Receipt struct {
-	Position uint64     `json:"position"`
-	Node     string     `json:"node"`
-	Time     time.Time  `json:"time"`
-	Hash     Hash       `json:"hash"` // of Leaf, in the tree
-	Leaf     []byte     `json:"leaf"` // frame and commitments: binds position, node and time to Hash
-	Path     []Hash     `json:"path"` // inclusion path (RFC 6962), from the leaf up
-	Head     SignedHead `json:"head"`
+	Position uint64 `json:"position"` // in its log, whose name is Head.Origin
+	// Number is the record's among all logs of the ledger, by which it's asked
+	// for: Position + the log's Base. The receipt proves Position; the Base is in
+	// the log's first record.
+	Number uint64     `json:"number"`
+	Node   string     `json:"node"`
+	Time   time.Time  `json:"time"`
+	Hash   Hash       `json:"hash"` // of Leaf, in the tree
+	Leaf   []byte     `json:"leaf"` // frame and commitments: binds position, node and time to Hash
+	Path   []Hash     `json:"path"` // inclusion path (RFC 6962), from the leaf up
+	Head   SignedHead `json:"head"`
 }
 
 // Verify returns nil when the receipt proves, by pub alone, that the record of

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Kind says what a record is. Apart from the ledger's own four (KindKey,
-// KindForget, KindStart, KindClock), which no Entry may carry, kinds are opaque
-// to it.
+// Kind says what a record is. Apart from the ledger's own six (KindKey,
+// KindForget, KindStart, KindClock, KindEnd, KindNext), which no Entry may carry,
+// kinds are opaque to it.
 type Kind string
 
 // The kinds of records.
@@ -23,6 +23,8 @@ const (
 	KindForget   Kind = "forget"   // keys were destroyed (G5); Detail: their ids (16 bytes each), which name nobody
 	KindStart    Kind = "start"    // the ledger was created, opened or resumed; Detail: text
 	KindClock    Kind = "clock"    // the clock jumped; Detail: text
+	KindEnd      Kind = "end"      // the last record of a frozen log; Detail: the verifier key of the log that follows it
+	KindNext     Kind = "next"     // the first record of a log that follows another; Detail: see Succession
 )
 
 // Limits of one entry, in bytes.
@@ -30,7 +32,8 @@ const (
 	MaxPart    = 256 << 10 // of one part's plaintext
 	MaxPerson  = 255       // of a person's name
 	maxShort   = 255       // of node, kind and outcome
-	maxDetail  = 1024
+	maxDetail  = 1024      // of every kind but KindNext
+	maxNext    = 32 << 10  // of KindNext's detail
 	leafFixed  = 26
 	leafFormat = 1
 )
@@ -45,7 +48,7 @@ type Part struct {
 type Entry struct {
 	Kind     Kind
 	Outcome  string    // a short word without personal data, at most 255 bytes
-	Of       uint64    // 1 + position of the record that this one belongs to; 0: none
+	Of       uint64    // 1 + Number of the record that this one belongs to; 0: none
 	At       time.Time // when it happened, where that is known from elsewhere; zero: the ledger's clock
 	Customer Part
 	Employee Part
@@ -54,13 +57,13 @@ type Entry struct {
 // A Frame is the part of a record that names nobody. It is hashed into the tree
 // as it is and stays readable for ever.
 type Frame struct {
-	Position uint64    // index in the journal and in the tree, from 0
+	Position uint64    // index in the journal and in the tree of its log, from 0
 	Time     time.Time // UTC, whole microseconds; never before the previous one's, unless Kind is KindClock or Given
 	Given    bool      // Time was given with the entry, not read from the ledger's clock
 	Node     string
 	Kind     Kind
 	Outcome  string
-	Of       uint64 // 1 + position of the record that this one belongs to; 0: none
+	Of       uint64 // 1 + Number of the record that this one belongs to, maybe in a log before this one; 0: none
 	Detail   []byte // only in the ledger's own kinds; names nobody
 }
 
@@ -78,6 +81,7 @@ type Opened struct {
 // A Record is one record, opened as far as keys exist.
 type Record struct {
 	Frame
+	Number   uint64 // of the record among all logs of the ledger: its log's Base + Position
 	Customer Opened
 	Employee Opened
 	Hash     Hash   // the leaf's hash in the tree (RFC 6962)
@@ -173,7 +177,11 @@ func decodeLeaf(b []byte) (leaf, error) {
 		return l, fmt.Errorf("%w: cut short", errLeaf)
 	}
 	n := int(binary.LittleEndian.Uint16(rest))
-	if rest = rest[2:]; n > maxDetail || len(rest) < n {
+	most := maxDetail
+	if l.Kind == KindNext {
+		most = maxNext
+	}
+	if rest = rest[2:]; n > most || len(rest) < n {
 		return l, fmt.Errorf("%w: detail", errLeaf)
 	}
 	if n > 0 {

@@ -68,6 +68,11 @@ func (l *Ledger) resume() error {
 		if err := l.begin(l.failed.begun, l.failed.built); err != nil {
 			return err
 		}
+		if next := l.failed.next; next != "" {
+			// It was the record that ends the log: nothing stands behind it.
+			l.failed = nil
+			return l.freeze(next)
+		}
 		detail := "resumed"
 		if !l.failed.own {
 			detail = fmt.Sprintf("resumed unanswered=%d+%d", l.failed.before.size, l.failed.count)

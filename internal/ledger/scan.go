@@ -42,7 +42,7 @@ func (l *Ledger) scan() error {
 	if err := l.head.Verify(l.self.public); err != nil {
 		return &Damage{Segment: segmentName(number), Offset: l.written, Position: l.head.Size, What: "the last head", Err: err}
 	}
-	return nil
+	return l.scanBorders()
 }
 
 // scanSegment reads one segment. Only in the last may there be an unfinished
@@ -139,6 +139,9 @@ func (l *Ledger) take(b *batch, at int64) (wrong string) {
 	}
 	leaves := make([]Hash, len(b.records))
 	var scratch []byte
+	if l.next != "" {
+		return fmt.Sprintf("record %d stands behind the one that ends this log", b.first)
+	}
 	for i := range b.records {
 		leaf := b.records[i].leaf
 		scratch = append(append(scratch[:0], 0), leaf...)
@@ -155,6 +158,9 @@ func (l *Ledger) take(b *batch, at int64) (wrong string) {
 				return "the leaf of a key is malformed"
 			}
 			l.announced[KeyID(d.Detail[:keyIDSize])] = struct{}{}
+		}
+		if wrong := l.takeBorder(leaf, b, i); wrong != "" {
+			return wrong
 		}
 	}
 	l.edge.extend(leaves)

@@ -107,10 +107,20 @@ func (l *Ledger) sizeOf(number uint64) (int64, error) {
 	return size, nil
 }
 
+// checking is held by the one log of the process whose rest is being checked.
+var checking = make(chan struct{}, 1)
+
 // checkRest reads, behind Open, what Open has skipped: every checksum, position,
 // sealed part and root. Damage stops the ledger as it would have stopped Open.
 // Until it is done, a key that was made known long ago may be made known once more.
 func (l *Ledger) checkRest() {
+	// One log at a time, oldest first or not: they share the disk with who records.
+	select {
+	case checking <- struct{}{}:
+		defer func() { <-checking }()
+	case <-l.stop:
+		return
+	}
 	begun := l.o.Clock()
 	shadow := newLedger(l.o, l.self, l.disk)
 	for n := uint64(1); n < l.rest.until; n++ {
@@ -128,8 +138,15 @@ func (l *Ledger) checkRest() {
 		l.damaged(&Damage{Segment: segmentName(l.rest.until), Position: shadow.edge.size, What: "the segment does not continue the one before"})
 		return
 	}
+	if shadow.next != "" {
+		l.damaged(&Damage{Segment: segmentName(l.rest.until), Position: shadow.edge.size, What: "records stand behind the one that ends this log"})
+		return
+	}
 	l.turn.Lock()
 	for id := range shadow.announced {
+		if l.announced == nil {
+			break // a frozen log announces no more
+		}
 		l.announced[id] = struct{}{}
 	}
 	l.turn.Unlock()
@@ -139,12 +156,16 @@ func (l *Ledger) checkRest() {
 	l.o.Log.Info("the whole journal is checked", "records", shadow.edge.size, "took", l.o.Clock().Sub(begun).String())
 }
 
-// damaged stops the ledger for good: what is damaged is never written on in
-// silence. It names the damage.
+// damaged stops the ledger for good, and the one that follows it: what is
+// damaged is never written on in silence. It names the damage.
 func (l *Ledger) damaged(err error) {
-	l.o.Log.Error("the journal is damaged: every look-up is refused until it is restored", "error", err)
+	l.o.Log.Error("the journal is damaged: every look-up is refused until it is restored", "log", l.self.origin, "error", err)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.damage = err
 	l.state = State{Reason: "the journal is damaged", Since: l.o.Clock().UTC()}
+	after := l.after
+	l.mu.Unlock()
+	if after != nil {
+		after.damaged(fmt.Errorf("in the log %s before this one: %w", l.self.origin, err))
+	}
 }
