@@ -32,6 +32,10 @@ func (r Role) Lead() bool { return r == RoleTeamLead || r == roleSupervisor }
 // an exercise rather than by a person at work.
 func (r Role) Automatic() bool { return r == RoleBot || r == RoleTraining }
 
+// Machine reports whether the role is a program's own account. Nobody sits behind
+// it, so it sees no customer by itself.
+func (r Role) Machine() bool { return r == RoleProgram || r == RoleConnector || r == RoleBot }
+
 // Employee is who looks, as the directory knows him.
 type Employee struct {
 	ID        EmployeeID `json:"id"`

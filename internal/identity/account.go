@@ -61,6 +61,8 @@ type Store interface {
 	Accounts
 	Sessions
 	Tokens
+	Scrams
+	OnBehalfs
 	// Employee returns the employee of the directory.
 	Employee(ctx context.Context, id access.EmployeeID) (access.Employee, error)
 	// Customer returns what the business knows of a customer.

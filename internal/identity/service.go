@@ -21,6 +21,9 @@ type Options struct {
 	// SetupCodeHash is SHA-256 of the code that the first administrator shows;
 	// empty: nobody can set up.
 	SetupCodeHash []byte
+	// Certificates says where a client certificate names its login; "": they
+	// prove nobody.
+	Certificates CertificateName
 	// Cost is what one password check costs; zero: Default, which is what OWASP
 	// recommends. Tests alone set it lower.
 	Cost Cost

@@ -35,7 +35,7 @@ func (s *Service) SignIn(ctx context.Context, login, password, device string) (s
 	s.throttle.succeeded(login, device)
 	now, secret := s.now(), newSecret(sessionPrefix)
 	ses := Session{
-		Hash: hashSecret(secret), ID: access.SessionID("session:" + newID()), Login: a.Login, Device: device,
+		Hash: hashSecret(secret), ID: access.SessionID(signInSession + newID()), Login: a.Login, Device: device,
 		Since: now, Seen: now, Until: now.Add(s.o.SessionFor),
 	}
 	if err := s.store.AddSession(ctx, ses); err != nil {
@@ -134,7 +134,7 @@ func (s *Service) signedIn(a Account, e access.Employee, ses Session, secret str
 	case a.MustChange:
 		// Two people know the password, so it proves neither of them.
 	case a.Kind == KindEmployee:
-		in.Who = Who{employee: e, login: a.Login, session: ses.ID, device: ses.Device, proven: true}
+		in.Who = Who{employee: e, login: a.Login, session: ses.ID, device: ses.Device, proven: true, rests: [2]rest{{a.Login, ses.ID}}}
 	case a.Kind == KindCustomer:
 		in.Customer = Customer{id: a.Customer, session: ses.ID, proven: true}
 	}

@@ -42,6 +42,9 @@ func (s *Service) IssueToken(ctx context.Context, w Who, name string, lasts time
 	if err := s.store.AddToken(ctx, t); err != nil {
 		return "", Token{}, err
 	}
+	if err := s.keepScram(ctx, t, secret); err != nil {
+		return "", Token{}, err
+	}
 	return secret, t, nil
 }
 
@@ -51,7 +54,6 @@ func (s *Service) Token(ctx context.Context, secret, device string) (Who, error)
 	if !strings.HasPrefix(secret, tokenPrefix) {
 		return Who{}, errUnproven(nil)
 	}
-	now := s.now()
 	t, err := s.store.Token(ctx, hashSecret(secret))
 	if access.CodeOf(err) == access.NotFound {
 		return Who{}, errUnproven(err)
@@ -59,6 +61,25 @@ func (s *Service) Token(ctx context.Context, secret, device string) (Who, error)
 	if err != nil {
 		return Who{}, err
 	}
+	seldom := s.now().Sub(t.Seen) >= seenEvery
+	w, err := s.byToken(ctx, t, device)
+	if err != nil || !seldom {
+		return w, err
+	}
+	// One that is older than verifiers gets its own, now that its secret is here.
+	has, err := s.store.HasScram(ctx, t.ID)
+	if err == nil && !has {
+		err = s.keepScram(ctx, t, secret)
+	}
+	if err != nil {
+		return Who{}, err
+	}
+	return w, nil
+}
+
+// byToken returns whom a token that was shown proves at this moment.
+func (s *Service) byToken(ctx context.Context, t Token, device string) (Who, error) {
+	now := s.now()
 	if !t.RevokedAt.IsZero() || !now.Before(t.Until) {
 		return Who{}, errUnproven(nil)
 	}
@@ -74,8 +95,10 @@ func (s *Service) Token(ctx context.Context, secret, device string) (Who, error)
 			return Who{}, err
 		}
 	}
-	session := access.SessionID("token:" + t.ID)
-	return Who{employee: e, login: a.Login, session: session, device: device, token: true, proven: true}, nil
+	session := access.SessionID(tokenSession + t.ID)
+	return Who{
+		employee: e, login: a.Login, session: session, device: device, token: true, proven: true, rests: [2]rest{{a.Login, session}},
+	}, nil
 }
 
 // Tokens returns w's own access tokens that aren't revoked, newest first.

@@ -16,6 +16,16 @@ type Who struct {
 	device   string
 	token    bool
 	proven   bool
+
+	by    access.EmployeeID // the tool that acts for him
+	until time.Time         // zero: as long as what he is proven by
+	rests [2]rest           // what it rests on, besides his account; see Lasts
+}
+
+// rest is a session, an access token or a certificate, and whose account it is.
+type rest struct {
+	login string
+	id    access.SessionID
 }
 
 // Proven reports whether somebody has proven to be this employee.
@@ -28,13 +38,22 @@ func (w Who) Employee() access.Employee { return w.employee }
 // Login returns the login of his account.
 func (w Who) Login() string { return w.login }
 
-// Session names the session (or the access token, "token:" and its id) by
-// which he is proven. It is no secret.
+// Session names the session by which he is proven: "session:" and its id, or
+// "token:" (an access token), "cert:" (a certificate) or "behalf:" (a tool that
+// acts for him). It is no secret.
 func (w Who) Session() access.SessionID { return w.session }
 
 // Device returns the random id of the device that asks, as the door knows it;
 // "" where the door knows none.
 func (w Who) Device() string { return w.device }
+
+// By returns the employee id of the tool that acts for him; "" where he asks
+// himself.
+func (w Who) By() access.EmployeeID { return w.by }
+
+// Until returns when the proof ends by itself, whatever happens: of a tool that
+// acts for him or of a certificate; the zero time where only Lasts can tell.
+func (w Who) Until() time.Time { return w.until }
 
 // ByToken reports whether an access token proves him rather than a password.
 func (w Who) ByToken() bool { return w.token }

@@ -181,7 +181,10 @@ ALTER TABLE accounts ADD COLUMN must_change INTEGER NOT NULL DEFAULT 0; -- the p
 ALTER TABLE requests ADD COLUMN employee TEXT NOT NULL DEFAULT ''; -- whom an erasure is about
 ALTER TABLE requests ADD COLUMN done_at INTEGER NOT NULL DEFAULT 0; -- when it was carried out
 CREATE INDEX lookups_acts ON lookups (position) WHERE act <> '';
-`}
+`, `
+ALTER TABLE requests ADD COLUMN about TEXT NOT NULL DEFAULT ''; -- the log that a change of the ledger is about
+ALTER TABLE requests ADD COLUMN failure TEXT NOT NULL DEFAULT ''; -- why it couldn't be carried out
+`, scramMigration}
 
 // keyMigrations make the table of keys.db, oldest first; released lines are
 // never changed.
