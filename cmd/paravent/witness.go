@@ -24,6 +24,7 @@ type witnessFlags struct {
 	listen, dir, name string
 	cert, key         string
 	logs              []string
+	noFollow          bool
 }
 
 // newWitnessCommand runs a witness: another party's memory of the ledger.
@@ -36,6 +37,10 @@ func newWitnessCommand(s streams) *cobra.Command {
 each ledger that it signed, signs only what contains it, and keeps the evidence when it's shown
 anything else. Run it on a machine that the ledger's administrators don't administer: the works
 council's, or an auditor's. It never sees a record.
+
+When the ledger's key is rotated, a new log follows the old one. The old log's key signs that, the
+server tells the witness, and it follows: it says so loudly, cosigns the new log and nothing more of
+the old one. With --no-follow it doesn't: its operator adds the new key with --log.
 
 The first start makes the witness's key in --dir and prints what the server is configured with.
 Later starts need all that is in --dir. Never restore it from a copy: a witness that has lost
@@ -50,6 +55,7 @@ its memory must be given up, and a new one made with a new name.`,
 	c.Flags().StringVar(&f.dir, "dir", "witness", "folder of the witness's key, memory and alarms")
 	c.Flags().StringVar(&f.name, "name", "", "name of a new witness, such as works-council.example/w1; made up if left out")
 	c.Flags().StringArrayVar(&f.logs, "log", nil, "verifier key of a ledger, or a file that holds it (the ledger's public.key); may be repeated")
+	c.Flags().BoolVar(&f.noFollow, "no-follow", false, "cosign only the logs of --log, and none that they name as their successors")
 	c.Flags().StringVar(&f.cert, "tls-cert", "", "PEM file; with --tls-key the witness speaks https")
 	c.Flags().StringVar(&f.key, "tls-key", "", "PEM file")
 	return c
@@ -113,7 +119,7 @@ func openWitness(f witnessFlags, logs []witness.Log, log *slog.Logger) (*witness
 	if err := witness.Create(f.dir, name); err != nil && !errors.Is(err, witness.ErrExists) {
 		return nil, witnessHint(err)
 	}
-	w, err := witness.Open(witness.Options{Dir: f.dir, Logs: logs, Clock: realClock, Log: log})
+	w, err := witness.Open(witness.Options{Dir: f.dir, Logs: logs, Clock: realClock, Log: log, NoFollow: f.noFollow})
 	if err != nil {
 		return nil, witnessHint(err)
 	}

@@ -24,6 +24,13 @@ const (
 	// KindRollback: a checkpoint smaller than the known one was brought as the
 	// newest. Either the log was set back, or somebody brought an old one.
 	KindRollback = "rollback"
+	// KindSuccessors: the log signed two different ends. Known and Shown, each a
+	// succession, prove it. It never ends by itself.
+	KindSuccessors = "successors"
+	// KindOutlived: the log signed that it had ended, and it signed a larger tree.
+	// Known and Shown, one a succession and one a checkpoint, prove it. It never
+	// ends by itself.
+	KindOutlived = "outlived"
 	// KindContinued: the log has gone on from where it was known; what was
 	// suspected before is answered. It ends alarms, and is none.
 	KindContinued = "continued"
@@ -47,15 +54,17 @@ type Alarm struct {
 	Open   bool           `json:"open,omitempty"`  // nothing has answered it; not in the file
 }
 
-// Evidence is one signed checkpoint.
+// Evidence is one signed checkpoint, or a log's signed end.
 type Evidence struct {
 	Size uint64    `json:"size"`
 	Root tlog.Hash `json:"root"`
-	Note string    `json:"note"` // the signed note; "" for the empty tree
+	Note string    `json:"note"` // the signed note, of a succession both; "" for the empty tree
 }
 
-// Proven reports whether the alarm proves a fork by itself.
-func (a Alarm) Proven() bool { return a.Kind == KindFork }
+// Proven reports whether the alarm proves by itself that the log lied.
+func (a Alarm) Proven() bool {
+	return a.Kind == KindFork || a.Kind == KindSuccessors || a.Kind == KindOutlived
+}
 
 // key is what makes two alarms the same.
 func (a Alarm) key() string {

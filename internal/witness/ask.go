@@ -30,14 +30,21 @@ type accusation struct{ text string }
 
 func (a accusation) Error() string { return a.text }
 
-// askAll asks every witness that is due to cosign the draft, all at once.
-func (p *Publisher) askAll(ctx context.Context) {
+// unproven is our own failure to prove the ledger to a witness.
+type unproven struct{ error }
+
+func (u unproven) Unwrap() error { return u.error }
+
+// askAll asks every witness that is due to cosign the draft, all at once. What
+// it returns is our own failure, not theirs.
+func (p *Publisher) askAll(ctx context.Context) error {
 	p.mu.Lock()
 	d, now := p.current, p.o.Clock()
 	var due []*peer
 	for _, w := range p.peers {
 		_, have := d.lines[w.Name]
-		if now.Before(w.next) && w.next.Sub(now) <= maxPause || have && now.Sub(w.at) < refresh && !now.Before(w.at) {
+		fresh := have && !w.tried.IsZero() && now.Sub(w.at) < refresh && !now.Before(w.at)
+		if now.Before(w.next) && w.next.Sub(now) <= maxPause || fresh {
 			continue
 		}
 		w.tried = now
@@ -45,24 +52,36 @@ func (p *Publisher) askAll(ctx context.Context) {
 	}
 	p.mu.Unlock()
 	var all sync.WaitGroup
-	for _, w := range due {
+	ours := make([]error, len(due))
+	for i, w := range due {
 		all.Go(func() {
 			s, err := p.ask(ctx, w, d)
+			if errors.As(err, new(unproven)) {
+				ours[i] = err
+			}
 			p.tell(ctx, w, d, s, err)
 		})
 	}
 	all.Wait()
+	for _, err := range ours {
+		if err != nil {
+			return err // the same for all: one head, one set of tiles
+		}
+	}
+	return nil
 }
 
 // ask asks one witness. When the proof started from the wrong size, it says
-// which is right, and is asked once more.
+// which is right, and is asked once more; so it is when it didn't know the log,
+// and has followed its succession.
 func (p *Publisher) ask(ctx context.Context, w *peer, d draft) (Cosignature, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
+	introduced := false
 	for again := false; ; again = true {
 		proof, err := p.proof(ctx, w.known, d.Size)
 		if err != nil {
-			return Cosignature{}, err
+			return Cosignature{}, unproven{err}
 		}
 		s, err := w.client.Cosign(ctx, w.known, proof, d.note)
 		var conflict *ConflictError
@@ -79,6 +98,14 @@ func (p *Publisher) ask(ctx context.Context, w *peer, d draft) (Cosignature, err
 			continue
 		case errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity:
 			return s, accusation{fmt.Sprintf("the witness finds that the ledger does not begin with the %d records that it has seen: the ledger was rewritten, or its tiles are damaged", w.known)}
+		case errors.As(err, &refused) && refused.Status == http.StatusGone:
+			return s, accusation{"the witness holds this log's signed end, and another log goes on: an old copy of the ledger was restored, or it runs twice. It says " + refused.Said}
+		case errors.As(err, &refused) && refused.Status == http.StatusNotFound && !introduced:
+			if err := p.introduce(ctx, w.client); err != nil {
+				return s, err
+			}
+			introduced, w.known = true, 0
+			continue
 		}
 		return s, err
 	}
@@ -88,7 +115,7 @@ func (p *Publisher) ask(ctx context.Context, w *peer, d draft) (Cosignature, err
 // wrong, or an old answer was replayed, and the time is what a cosignature states.
 func (p *Publisher) timely(s Cosignature) error {
 	if off := s.Time.Sub(p.o.Clock()); off.Abs() > maxSkew {
-		return fmt.Errorf("the cosignature's time is %s off: a clock is wrong, or an old answer was repeated", off.Abs().Round(time.Second))
+		return worded{fmt.Errorf("the cosignature's time is %s off: a clock is wrong, or an old answer was repeated", off.Abs().Round(time.Second))}
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"paravent/internal/ledger"
 )
 
 // A Peer is a witness as whoever asks it knows it.
@@ -71,6 +73,8 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the witness refused: %d %s: %s", e.Status, http.StatusText(e.Status), e.Said)
 }
 
+var errNoCosignature = errors.New("its answer is no cosignature of this checkpoint")
+
 // A Client asks one witness for cosignatures (C2SP tlog-witness). Its method may
 // be called by many goroutines.
 type Client struct {
@@ -98,8 +102,22 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // the size that the proof must start from, a *RefusedError is every other
 // answer that isn't a cosignature.
 func (c *Client) Cosign(ctx context.Context, old uint64, proof []tlog.Hash, checkpoint []byte) (Cosignature, error) {
-	body := request{old: old, proof: proof, note: checkpoint}.encode()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.peer.URL+"/add-checkpoint", bytes.NewReader(body))
+	return c.post(ctx, "/add-checkpoint", request{old: old, proof: proof, note: checkpoint}, checkpoint)
+}
+
+// Follow tells the witness that a log has ended and which one follows it (our
+// addition to the protocol; DESIGN.md). proof shows that the older log's last
+// checkpoint contains its tree of old records. What it returns is the witness's
+// cosignature of that last checkpoint: from then on it knows the newer log.
+// Errors are those of Cosign.
+func (c *Client) Follow(ctx context.Context, old uint64, proof []tlog.Hash, s ledger.Succession) (Cosignature, error) {
+	req := request{old: old, proof: proof, note: []byte(string(s.Note) + "\n" + string(s.Checkpoint))}
+	return c.post(ctx, "/add-log", req, s.Checkpoint)
+}
+
+// post sends a request and reads the cosignature of checkpoint from the answer.
+func (c *Client) post(ctx context.Context, path string, req request, checkpoint []byte) (Cosignature, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.peer.URL+path, bytes.NewReader(req.encode()))
 	if err != nil {
 		return Cosignature{}, fmt.Errorf("ask witness: %w", err)
 	}
@@ -121,7 +139,7 @@ func (c *Client) Cosign(ctx context.Context, old uint64, proof []tlog.Hash, chec
 	whole := append(bytes.Clone(checkpoint), said...)
 	n, err := openNote(whole, c.peer.Key)
 	if err != nil {
-		return Cosignature{}, fmt.Errorf("ask witness: its answer is no cosignature of this checkpoint: %w", err)
+		return Cosignature{}, worded{fmt.Errorf("%w: %w", errNoCosignature, err)}
 	}
 	return cosignatureOf(*find(n, c.peer.Key)), nil
 }

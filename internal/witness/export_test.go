@@ -2,7 +2,9 @@ package witness
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 )
 
 // FailSave makes the witness's next saves fail; when persists is set, what they
@@ -26,6 +28,11 @@ func (w *Witness) OnSave(f func()) {
 		f()
 		return err
 	}
+}
+
+// StateOf is the state file with those rows.
+func StateOf(rows string) string {
+	return fmt.Sprintf("%s%x\n%s\n", stateHead, sha256.Sum256([]byte(rows)), rows)
 }
 
 // Round runs one round of the publisher.

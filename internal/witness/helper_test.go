@@ -204,6 +204,8 @@ type rig struct {
 	logs  []witness.Log
 	said  *strings.Builder // the operator's log
 	down  atomic.Bool      // it can't be reached
+
+	noFollow bool
 }
 
 // rigs numbers the witnesses: no two in a policy have one name.
@@ -244,7 +246,7 @@ func (r *rig) open() {
 }
 
 func (r *rig) tryOpen() (*witness.Witness, error) {
-	return witness.Open(witness.Options{Dir: r.dir, Logs: r.logs, Clock: r.clock.now, PerSecond: 1e6,
+	return witness.Open(witness.Options{Dir: r.dir, Logs: r.logs, Clock: r.clock.now, PerSecond: 1e6, NoFollow: r.noFollow,
 		Log: slog.New(slog.NewTextHandler(r.said, nil))})
 }
 
@@ -270,9 +272,11 @@ type reply struct {
 	body   string
 }
 
-func (r *rig) post(body string) reply {
+func (r *rig) post(body string) reply { return r.postTo("/add-checkpoint", body) }
+
+func (r *rig) postTo(path, body string) reply {
 	r.t.Helper()
-	resp, err := http.Post(r.srv.URL+"/add-checkpoint", "text/plain", strings.NewReader(body))
+	resp, err := http.Post(r.srv.URL+path, "text/plain", strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}

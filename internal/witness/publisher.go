@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -51,14 +52,29 @@ type Store interface {
 	Published() ([]byte, error)
 }
 
-// PublisherOptions are the settings of a publisher. All but Log are needed.
+// A Link is one succession: how a log followed another.
+type Link struct {
+	// Succession is what the first record of the newer log says: the older log's
+	// signed statement that it has ended and which log goes on.
+	Succession ledger.Succession
+	// Before proves the older log to a witness that missed the end of it. nil:
+	// such a witness can't be told.
+	Before Proofs
+}
+
+// PublisherOptions are the settings of a publisher. All but Successions and Log
+// are needed.
 type PublisherOptions struct {
 	Heads  Heads
 	Proofs Proofs
 	Store  Store
 	Policy Policy
 	Clock  func() time.Time
-	Log    *slog.Logger // the operator's log; nil: none
+	// Successions returns how this log came about, for witnesses that know an
+	// older one: its own succession first, then that of the log before it, and so
+	// on, as far as the logs are still there. nil: it's the first of its chain.
+	Successions func(ctx context.Context) ([]Link, error)
+	Log         *slog.Logger // the operator's log; nil: none
 }
 
 // A Publisher makes a checkpoint of the ledger's head about once a second, asks
@@ -68,14 +84,18 @@ type Publisher struct {
 	log   Log
 	peers []*peer
 
+	turn sync.Mutex // held by the one round that runs
+
 	mu        sync.Mutex
-	published Checkpoint // what the store holds; zero when nothing was published
-	current   draft      // the checkpoint that cosignatures are gathered for
-	cosigned  uint64     // size of the last checkpoint that enough have cosigned
-	at        time.Time  // when that was
-	waiting   time.Time  // since when records wait for cosignatures; zero: none do
-	broken    error      // the ledger contradicts what was published
-	failed    error      // the last round's own failure
+	published Checkpoint             // what the store holds; zero when nothing was published
+	shown     time.Time              // when that was published; after a restart when it was cosigned last
+	held      map[string]Cosignature // of the published note, by Peer.Name
+	current   draft                  // the checkpoint that cosignatures are gathered for
+	cosigned  uint64                 // size of the last checkpoint that enough have cosigned
+	at        time.Time              // when that was
+	waiting   time.Time              // since when records wait for cosignatures; zero: none do
+	broken    error                  // the ledger contradicts what was published
+	failed    error                  // the last round's own failure
 }
 
 // A draft is a checkpoint on its way to being published.
@@ -99,6 +119,9 @@ func NewPublisher(o PublisherOptions) (*Publisher, error) {
 	}
 	if o.Policy.Grace == 0 {
 		o.Policy.Grace = patience
+	}
+	if o.Policy.IfMissing == "" {
+		o.Policy.IfMissing = Warn
 	}
 	log, err := LogOf(o.Heads.Origin(), o.Heads.Public())
 	if err != nil {
@@ -130,14 +153,19 @@ func (p *Publisher) resume() error {
 		p.broken = fmt.Errorf("the published checkpoint is not as this log signed it (to go on, move it away; it may be evidence): %w", err)
 		return nil
 	}
-	p.published = c
-	if len(by) >= p.enough() {
-		p.cosigned = c.Size
-		for _, s := range by {
-			if s.Time.After(p.at) {
-				p.at = s.Time
+	p.published, p.held = c, map[string]Cosignature{}
+	for _, s := range by {
+		if s.Time.After(p.shown) {
+			p.shown = s.Time
+		}
+		for _, w := range p.peers {
+			if w.Key.Name() == s.Name {
+				p.held[w.Name], w.size, w.at = s, c.Size, s.Time
 			}
 		}
+	}
+	if len(by) >= p.enough() {
+		p.cosigned, p.at = c.Size, p.shown
 	}
 	return nil
 }
@@ -166,14 +194,20 @@ func (p *Publisher) Run(ctx context.Context) error {
 
 // round makes one checkpoint, has it cosigned and publishes it.
 func (p *Publisher) round(ctx context.Context) {
+	p.turn.Lock()
+	defer p.turn.Unlock()
 	err := p.draft(ctx)
 	if err == nil {
-		p.askAll(ctx)
-		err = p.publish(ctx)
+		err = errors.Join(p.askAll(ctx), p.publish(ctx, false))
 	}
 	if ctx.Err() != nil {
 		return // ended, not failed
 	}
+	p.note(ctx, err)
+}
+
+// note keeps how the last round went, and tells what is new in it.
+func (p *Publisher) note(ctx context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil && (p.failed == nil || p.failed.Error() != err.Error()) {
@@ -209,6 +243,10 @@ func (p *Publisher) draft(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if next.Checkpoint == published {
+		// After a restart: what it carries stays, whoever is away now.
+		next.lines, next.news = maps.Clone(p.held), false
+	}
 	p.current = next
 	return nil
 }
@@ -256,9 +294,9 @@ func (p *Publisher) proof(ctx context.Context, old, new uint64) ([]tlog.Hash, er
 }
 
 // publish publishes the draft when it has gained cosignatures. One with too few
-// replaces a better one only after the grace: until then what is published stays
-// cosigned.
-func (p *Publisher) publish(ctx context.Context) error {
+// replaces a better one only after the grace, or when it's the last one: until
+// then what is published stays cosigned.
+func (p *Publisher) publish(ctx context.Context, last bool) error {
 	p.mu.Lock()
 	d, now := p.current, p.o.Clock()
 	note := d.note
@@ -273,7 +311,7 @@ func (p *Publisher) publish(ctx context.Context) error {
 			p.waiting = d.read
 		}
 	}
-	early := len(d.lines) < p.o.Policy.Need && p.behind(now) <= p.o.Policy.Grace
+	early := !last && len(d.lines) < p.o.Policy.Need && p.behind(now) <= p.o.Policy.Grace
 	p.mu.Unlock()
 	if !d.news || early {
 		return nil
@@ -283,6 +321,6 @@ func (p *Publisher) publish(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.published, p.current.news = d.Checkpoint, false
+	p.published, p.shown, p.current.news = d.Checkpoint, now, false
 	return nil
 }

@@ -2,6 +2,7 @@ package witness
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,8 @@ import (
 // what goes in is signed by the log, what comes out is meant for everyone.
 func (w *Witness) routes() {
 	w.mux = http.NewServeMux()
-	w.mux.HandleFunc("POST /add-checkpoint", w.handleAdd)
+	w.mux.HandleFunc("POST /add-checkpoint", w.handle(w.add))
+	w.mux.HandleFunc("POST /add-log", w.handle(w.follow)) // ours, not of C2SP
 	w.mux.HandleFunc("GET /state", w.handleState)
 	w.mux.HandleFunc("GET /{$}", w.handlePage)
 	w.mux.HandleFunc("GET /page.css", w.handleStyle)
@@ -46,21 +48,23 @@ func (w *Witness) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mux.ServeHTTP(rw, r)
 }
 
-// handleAdd handles the POST /add-checkpoint route.
-func (w *Witness) handleAdd(rw http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxRequest))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		http.Error(rw, fmt.Sprintf("a request has at most %d bytes", maxRequest), http.StatusRequestEntityTooLarge)
-		return
-	case err != nil:
-		http.Error(rw, "the request ended early", http.StatusBadRequest)
-		return
+// handle handles the POST routes: decide answers one body.
+func (w *Witness) handle(decide func(context.Context, []byte) answer) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxRequest))
+		var large *http.MaxBytesError
+		switch {
+		case errors.As(err, &large):
+			http.Error(rw, fmt.Sprintf("a request has at most %d bytes", maxRequest), http.StatusRequestEntityTooLarge)
+			return
+		case err != nil:
+			http.Error(rw, "the request ended early", http.StatusBadRequest)
+			return
+		}
+		a := decide(r.Context(), body)
+		rw.Header().Set("Content-Type", a.kind)
+		w.write(rw, r, a.status, []byte(a.body))
 	}
-	a := w.add(r.Context(), body)
-	rw.Header().Set("Content-Type", a.kind)
-	w.write(rw, r, a.status, []byte(a.body))
 }
 
 // handleState handles the GET /state route.
@@ -126,6 +130,10 @@ type LogReport struct {
 	Checkpoint string    `json:"checkpoint"` // as signed by the log and cosigned
 	Forks      int       `json:"forks"`      // proven
 	Suspicions int       `json:"suspicions"` // not answered yet
+	// After is the log that this one was followed from, "" where the operator
+	// named it; Next is the verifier key of the log that follows, "" while it goes on.
+	After string `json:"after,omitempty"`
+	Next  string `json:"next,omitempty"`
 }
 
 // Seen reports whether the log ever showed a checkpoint.
@@ -141,7 +149,7 @@ func (w *Witness) Report() Report {
 	}
 	for _, origin := range slices.Sorted(maps.Keys(w.logs)) {
 		s := w.seen[origin]
-		l := LogReport{Origin: origin, Size: s.Size, Root: s.Root, Time: s.by.Time, Checkpoint: s.note}
+		l := LogReport{Origin: origin, Size: s.Size, Root: s.Root, Time: s.by.Time, Checkpoint: s.note, After: s.after, Next: s.next}
 		l.Forks, l.Suspicions = w.alarms.open(origin)
 		l.OK = l.Forks+l.Suspicions == 0
 		rep.OK = rep.OK && l.OK

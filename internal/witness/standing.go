@@ -7,29 +7,37 @@ import (
 	"paravent/internal/ledger"
 )
 
-// A State says how far the ledger is witnessed.
+// A State says how far the log that is written to is witnessed. Every text in it
+// is for the operator, in plain words and without personal data.
 type State struct {
 	OK       bool
-	Reason   string // for the operator, no personal data; "" while OK
-	Refusing bool   // by policy, nobody may look now
+	Reason   string // the worst of what is wrong; "" while OK
+	Refusing bool   // because of it nobody may look now (by policy)
 
-	Size       uint64        // records in the ledger
-	Published  uint64        // records of the published checkpoint
-	Cosigned   uint64        // records of the last checkpoint that enough witnesses cosigned
-	CosignedAt time.Time     // when that was; zero: never
-	Behind     time.Duration // how long the oldest record that isn't cosigned has waited; 0: none waits
-	Need       int           // how many witnesses must cosign
-	Witnesses  []PeerState   // in the order of the configuration
+	Origin      string        // the log's name
+	Key         string        // its verifier key: what a witness is configured with
+	Size        uint64        // its records
+	Published   uint64        // records of the published checkpoint; 0 with PublishedAt zero: none is
+	PublishedAt time.Time     // when it was; after a restart, when it was cosigned last; zero: unknown
+	Cosigned    uint64        // records of the last checkpoint that enough witnesses cosigned
+	CosignedAt  time.Time     // when that was; zero: never
+	Behind      time.Duration // how long the oldest record that isn't cosigned has waited; 0: none waits
+	Need        int           // how many witnesses must cosign
+	IfMissing   Missing       // what happens when fewer do: Warn or Refuse
+	Grace       time.Duration // how long a record may wait before it does
+	Witnesses   []PeerState   // in the order of the configuration; none: the ledger isn't witnessed
 }
 
 // A PeerState says how one witness does.
 type PeerState struct {
 	Name, URL string
-	Size      uint64    // records of the last checkpoint that it cosigned
-	At        time.Time // when that was; zero: not since the start
+	Current   bool      // it has cosigned the newest checkpoint
+	Size      uint64    // records of the last checkpoint that it cosigned, of this log
+	At        time.Time // when that was; zero: never, as far as is known
 	Tried     time.Time // when it was asked last; zero: not since the start
-	Err       string    // why the last asking failed; "" when it didn't
-	Accuses   bool      // Err says that the ledger contradicts what the witness has seen
+	Problem   string    // why the last asking failed, in plain words; "" when it didn't
+	Err       string    // the same with the technical cause
+	Accuses   bool      // it says that the ledger contradicts what it has seen
 }
 
 // State says how far the ledger is witnessed now.
@@ -38,11 +46,16 @@ func (p *Publisher) State() State {
 	defer p.mu.Unlock()
 	now := p.o.Clock()
 	s := State{
-		Size: p.o.Heads.Head().Size, Published: p.published.Size, Cosigned: p.cosigned, CosignedAt: p.at,
-		Behind: p.behind(now), Need: p.o.Policy.Need,
+		Origin: p.log.origin, Key: p.log.String(), Size: p.o.Heads.Head().Size,
+		Published: p.published.Size, PublishedAt: p.shown, Cosigned: p.cosigned, CosignedAt: p.at, Behind: p.behind(now),
+		Need: p.o.Policy.Need, IfMissing: p.o.Policy.IfMissing, Grace: p.o.Policy.Grace,
 	}
 	for _, w := range p.peers {
-		one := PeerState{Name: w.Name, URL: w.URL, Size: w.size, At: w.at, Tried: w.tried, Accuses: w.accuses}
+		_, have := p.current.lines[w.Name]
+		one := PeerState{
+			Name: w.Name, URL: w.URL, Current: have && p.current.Size == s.Size, Size: w.size, At: w.at,
+			Tried: w.tried, Accuses: w.accuses, Problem: plain(w.err),
+		}
 		if w.err != nil {
 			one.Err = w.err.Error()
 		}
@@ -60,7 +73,7 @@ func (p *Publisher) reason(s State) string {
 	}
 	for _, w := range s.Witnesses {
 		if w.Accuses {
-			return fmt.Sprintf("witness %s: %s", w.Name, w.Err)
+			return fmt.Sprintf("witness %s: %s", w.Name, w.Problem)
 		}
 	}
 	if p.failed != nil {
@@ -71,8 +84,8 @@ func (p *Publisher) reason(s State) string {
 	}
 	text := fmt.Sprintf("%d records wait for a cosignature, for %s", s.Size-s.Cosigned, s.Behind.Round(time.Second))
 	for _, w := range s.Witnesses {
-		if w.Err != "" {
-			text += fmt.Sprintf("; witness %s: %s", w.Name, w.Err)
+		if w.Problem != "" {
+			text += fmt.Sprintf("; witness %s: %s", w.Name, w.Problem)
 		}
 	}
 	return text

@@ -3,12 +3,15 @@ package witness
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"paravent/internal/ledger"
 )
 
 // stateHead begins the state file; the hash of the rest follows it.
@@ -19,6 +22,14 @@ type seen struct {
 	Checkpoint
 	note string      // with the log's signature and the witness's own; "" before the first
 	by   Cosignature // the witness's own
+
+	// How the log came about, where the witness followed it from another: what
+	// that log signed at its end (see ledger.Succession), and its name.
+	detail, after string
+	base          uint64 // records in all logs before it; meaningful with detail
+	// next is the verifier key of the log that follows this one; "": it goes on.
+	// A log that has ended is known with its last checkpoint.
+	next string
 }
 
 // fresh is what a witness knows of a log that it has never seen: nothing, which
@@ -30,14 +41,15 @@ func fresh(origin string) seen {
 // stateRow is a log in the state file.
 type stateRow struct {
 	Origin string `json:"origin"`
-	Note   string `json:"checkpoint"` // "" before the first
+	Note   string `json:"checkpoint"`           // "" before the first
+	Detail string `json:"succession,omitempty"` // of the log that it was followed from
 }
 
 // encodeState returns the content of the state file.
 func encodeState(logs map[string]seen) string {
 	rows := []stateRow{}
 	for _, origin := range slices.Sorted(maps.Keys(logs)) {
-		rows = append(rows, stateRow{origin, logs[origin].note})
+		rows = append(rows, stateRow{origin, logs[origin].note, logs[origin].detail})
 	}
 	body, err := json.MarshalIndent(rows, "", "  ")
 	if err != nil {
@@ -64,15 +76,11 @@ func readState(dir string, own Verifier, logs map[string]Log) (map[string]seen, 
 	}
 	all := make(map[string]seen, len(rows))
 	for _, r := range rows {
-		if r.Note == "" {
-			all[r.Origin] = fresh(r.Origin)
-			continue
+		s, err := r.read(own)
+		if _, ok := all[r.Origin]; ok && err == nil {
+			err = errors.New("it is there twice")
 		}
-		s, err := readSeen(r.Note, own)
-		if err == nil && s.Origin != r.Origin {
-			err = fmt.Errorf("it is of %q", s.Origin)
-		}
-		if log, ok := logs[r.Origin]; ok && err == nil {
+		if log, ok := logs[r.Origin]; ok && err == nil && r.Note != "" {
 			_, _, err = Verify([]byte(r.Note), log, []Verifier{own}, 1)
 		}
 		if err != nil {
@@ -80,7 +88,53 @@ func readState(dir string, own Verifier, logs map[string]Log) (map[string]seen, 
 		}
 		all[r.Origin] = s
 	}
+	if err := link(all); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrState, err)
+	}
 	return all, nil
+}
+
+// read reads one log's row.
+func (r stateRow) read(own Verifier) (s seen, err error) {
+	s = fresh(r.Origin)
+	if r.Note != "" {
+		s, err = readSeen(r.Note, own)
+	}
+	if err == nil && s.Origin != r.Origin {
+		err = fmt.Errorf("it is of %q", s.Origin)
+	}
+	if err != nil || r.Detail == "" {
+		return s, err
+	}
+	from, err := ledger.ParseSuccession([]byte(r.Detail))
+	if err != nil {
+		return s, err
+	}
+	if next, err := ParseLog(from.Next); err != nil || next.origin != r.Origin {
+		return s, errors.New("its succession is of another log")
+	}
+	s.detail, s.after, s.base = r.Detail, from.Origin, from.Base
+	return s, nil
+}
+
+// link marks the logs that others follow as ended.
+func link(all map[string]seen) error {
+	for origin, s := range all {
+		if s.detail == "" {
+			continue
+		}
+		from, err := ledger.ParseSuccession([]byte(s.detail))
+		if err != nil {
+			return err
+		}
+		old, ok := all[from.Origin]
+		if !ok || old.next != "" || old.Size != from.Size || old.Root != from.Root {
+			return fmt.Errorf("the succession from %q to %q doesn't fit what is known of the two", from.Origin, origin)
+		}
+		old.next = from.Next
+		all[from.Origin] = old
+	}
+	return nil
 }
 
 // readSeen reads a note that the witness cosigned.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +27,9 @@ type Options struct {
 	Clock func() time.Time
 	// Log is the operator's log; nil: none.
 	Log *slog.Logger
+	// NoFollow refuses to follow a log to the one that it signs as its successor,
+	// and leaves out those that were followed before: Logs are all there are.
+	NoFollow bool
 	// PerSecond bounds the requests of one address, in a second; ten times as
 	// many may come at once. 0: 20.
 	PerSecond float64
@@ -38,7 +42,7 @@ type Witness struct {
 	dir   string
 	clock func() time.Time
 	log   *slog.Logger
-	logs  map[string]Log
+	stay  bool // no succession is followed
 	lock  *os.File
 	limit *limiter
 	mux   *http.ServeMux
@@ -47,6 +51,7 @@ type Witness struct {
 	save func(map[string]seen) error
 
 	mu     sync.Mutex
+	logs   map[string]Log  // by origin; given, or followed from one that was
 	seen   map[string]seen // by origin; also of logs that aren't cosigned any more
 	alarms *alarms
 }
@@ -58,7 +63,7 @@ func Open(o Options) (_ *Witness, err error) {
 	if o.Clock == nil || len(o.Logs) == 0 {
 		return nil, errors.New("open witness: a clock and at least one log are needed")
 	}
-	w := &Witness{dir: o.Dir, clock: o.Clock, log: o.Log, logs: map[string]Log{}, limit: newLimiter(o.PerSecond)}
+	w := &Witness{dir: o.Dir, clock: o.Clock, log: o.Log, stay: o.NoFollow, logs: map[string]Log{}, limit: newLimiter(o.PerSecond)}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
@@ -89,6 +94,11 @@ func (w *Witness) remember() (err error) {
 	}
 	if w.alarms, err = readAlarms(w.dir); err != nil {
 		return err
+	}
+	if !w.stay {
+		if err := w.followed(); err != nil {
+			return err
+		}
 	}
 	added := false
 	for origin := range w.logs {
@@ -160,6 +170,9 @@ func (w *Witness) add(ctx context.Context, body []byte) answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	known := w.seen[shown.Origin]
+	if known.next != "" && shown.Size > known.Size {
+		return w.outlived(ctx, known, shown)
+	}
 	w.suspect(ctx, known, shown, req)
 	switch {
 	case req.old > shown.Size:
@@ -169,7 +182,7 @@ func (w *Witness) add(ctx context.Context, body []byte) answer {
 	case !consistent(known.Checkpoint, shown.Checkpoint, req.proof):
 		return refuse(http.StatusUnprocessableEntity, "the consistency proof does not verify")
 	}
-	return w.cosign(ctx, shown, shown.Size > known.Size)
+	return w.cosign(ctx, shown, nil)
 }
 
 // read checks the note: that it's a checkpoint, of a log that is cosigned,
@@ -184,7 +197,7 @@ func (w *Witness) read(msg []byte) (seen, answer) {
 	if err != nil {
 		return seen{}, refuse(http.StatusBadRequest, err.Error())
 	}
-	log, ok := w.logs[c.Origin]
+	log, ok := w.cosigns(c.Origin)
 	if !ok {
 		return seen{}, refuse(http.StatusNotFound, "this witness doesn't know the log")
 	}
@@ -192,8 +205,20 @@ func (w *Witness) read(msg []byte) (seen, answer) {
 	if err != nil {
 		return seen{}, refuse(http.StatusForbidden, "the checkpoint is not signed by the log's key")
 	}
-	signed := text + "\n— " + log.origin + " " + find(n, log).Base64 + "\n"
-	return seen{Checkpoint: c, note: signed}, answer{}
+	return seen{Checkpoint: c, note: alone(n, log)}, answer{}
+}
+
+// alone is a note with the log's signature alone, without what others added.
+func alone(n *note.Note, log Log) string {
+	return n.Text + "\n— " + log.origin + " " + find(n, log).Base64 + "\n"
+}
+
+// cosigns returns the log of that origin, if it's one that is cosigned.
+func (w *Witness) cosigns(origin string) (Log, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l, ok := w.logs[origin]
+	return l, ok
 }
 
 // suspect raises the alarm that shown is due. The refusal doesn't wait for it
@@ -223,38 +248,55 @@ func (w *Witness) raise(ctx context.Context, a Alarm) {
 
 // cosign signs, remembers durably, and only then releases the cosignature: a
 // witness that forgot what it signed could be made to sign the opposite (G4).
-// w.mu is held.
-func (w *Witness) cosign(ctx context.Context, shown seen, grown bool) answer {
-	now := w.clock()
+// With heir, shown is the log's last checkpoint, and heir the log that follows:
+// both are remembered at once. w.mu is held.
+func (w *Witness) cosign(ctx context.Context, shown seen, heir *heir) answer {
+	now, known := w.clock(), w.seen[shown.Origin]
 	text, _, _ := strings.Cut(shown.note, "\n\n")
 	line, err := w.key.cosign(text+"\n", now)
+	signed := shown
 	if err == nil {
-		shown.note += line
-		shown, err = readSeen(shown.note, w.key.Verifier)
+		signed, err = readSeen(shown.note+line, w.key.Verifier)
 	}
 	if err != nil {
 		w.log.ErrorContext(ctx, "cosign failed", "log", shown.Origin, "error", err)
 		return refuse(http.StatusInternalServerError, "the witness can't sign now")
 	}
-	before := w.seen[shown.Origin]
-	w.seen[shown.Origin] = shown
-	if err := w.save(w.seen); err != nil {
+	after := known // how it came about, and how it went on
+	after.Checkpoint, after.note, after.by = signed.Checkpoint, signed.note, signed.by
+	all := maps.Clone(w.seen)
+	if heir != nil {
+		after.next = heir.key.String()
+		all[heir.key.origin] = heir.seen
+	}
+	all[shown.Origin] = after
+	if err := w.save(all); err != nil {
 		// Disk or memory may have either. Nothing was released of the new one,
 		// so going on from the old one can't contradict anything.
-		w.seen[shown.Origin] = before
 		w.log.ErrorContext(ctx, "the witness can't keep its memory; nothing is cosigned", "log", shown.Origin, "error", err)
 		return refuse(http.StatusInternalServerError, "the witness can't keep its memory now")
 	}
-	if grown {
-		w.answer(ctx, shown, now)
+	w.seen = all
+	if shown.Size > known.Size {
+		w.answer(ctx, after, now)
 	}
 	return answer{http.StatusOK, "text/plain; charset=utf-8", line}
 }
 
 // answer ends the suspicions that the log has answered by going on to c. What
 // was suspected and turns out to be another tree of the same size is a fork.
-// w.mu is held.
+// For a log that has ended, the one that follows it answers. w.mu is held.
 func (w *Witness) answer(ctx context.Context, c seen, now time.Time) {
+	for ; ; c = w.seen[c.after] {
+		w.answerOne(ctx, c, now)
+		if c.after == "" {
+			return
+		}
+	}
+}
+
+// answerOne does so for one log. w.mu is held.
+func (w *Witness) answerOne(ctx context.Context, c seen, now time.Time) {
 	other, err := w.alarms.answer(c, now.UTC())
 	if err != nil {
 		w.log.ErrorContext(ctx, "the end of an alarm could not be kept", "log", c.Origin, "error", err)
