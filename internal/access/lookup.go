@@ -10,6 +10,9 @@ const (
 	ActionSearch Action = "search" // the name appeared in a result list
 	ActionView   Action = "view"
 	ActionExport Action = "export"
+	// ActionStatement is a SQL statement: a view whose extent the statement
+	// decided within its grant.
+	ActionStatement Action = "statement"
 )
 
 // Outcome is how a look-up ended.
@@ -22,6 +25,7 @@ const (
 	OutcomeMissed     Outcome = "missed"      // nobody was found
 	OutcomeBreakGlass Outcome = "break_glass" // opened in an emergency
 	OutcomeFailed     Outcome = "failed"      // granted, but nothing could be read
+	OutcomeOffPath    Outcome = "off_path"    // a database was read past Paravent: nothing bounded it
 	OutcomeUnknown    Outcome = "unknown"     // an intent without an outcome: count as the whole grant
 )
 

@@ -74,6 +74,16 @@ type Conduct struct {
 	Rows       int               `json:"rows,omitempty"`
 	Bytes      int64             `json:"bytes,omitempty"`
 	Cut        bool              `json:"cut,omitempty"`
+
+	// Of a SQL statement, or of a database that was read past Paravent.
+	Statement   string   `json:"statement,omitempty"`   // without its literals
+	Fingerprint string   `json:"fingerprint,omitempty"` // of all of it, in hex
+	Relations   []string `json:"relations,omitempty"`   // the protected ones that it names: schema.name
+	Ended       string   `json:"ended,omitempty"`       // in an outcome: how, as the door says it
+	State       string   `json:"sqlstate,omitempty"`    // in an outcome or refusal: PostgreSQL's code of the error
+	Reader      string   `json:"reader,omitempty"`      // the database's own role that read past Paravent
+	Host        string   `json:"host,omitempty"`        // from where
+	Program     string   `json:"program,omitempty"`     // what that called itself
 }
 
 // entry seals c and, where there is one, s into one entry of the journal.
