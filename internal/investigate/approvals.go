@@ -26,7 +26,8 @@ type Approvals struct {
 	c ApprovalsConfig
 }
 
-// ApprovalsConfig is what Approvals need; every field but Erasures is required.
+// ApprovalsConfig is what Approvals need; every field but Erasures and Upkeep is
+// required.
 type ApprovalsConfig struct {
 	Requests Requests
 	Tasks    Tasks
@@ -35,6 +36,7 @@ type ApprovalsConfig struct {
 	Recorder Recorder
 	Clock    access.Clock
 	Erasures *Erasures // may be nil: then nobody can agree to an erasure
+	Upkeep   *Upkeep   // may be nil: then nobody can agree to a change of the ledger
 }
 
 // NewApprovals returns the Approvals of c. It refuses one in which something is
@@ -53,7 +55,7 @@ func (a *Approvals) Waiting(ctx context.Context, who identity.Who) ([]Request, e
 		return nil, errUnproven()
 	}
 	me := who.Employee()
-	if !slices.Contains(a.c.Policy.SecondPerson().Who, me.Role) {
+	if !slices.Contains(a.c.Policy.SecondPerson().Who, me.Role) && !upkeepReads(me.Role) {
 		return nil, nil
 	}
 	pending, err := a.c.Requests.Requests(ctx, Filter{State: Waiting, Alive: a.c.Clock().UTC()})
@@ -62,6 +64,9 @@ func (a *Approvals) Waiting(ctx context.Context, who identity.Who) ([]Request, e
 	}
 	var mine []Request
 	for _, r := range pending {
+		if !a.decides(me.Role, r.Kind) {
+			continue
+		}
 		ok, err := a.stranger(ctx, me, r.Asker)
 		if err == nil && ok && r.Customer != "" {
 			// A request names its customer and why: that an employee's former
@@ -125,11 +130,17 @@ func (a *Approvals) Decide(ctx context.Context, who identity.Who, id access.Requ
 	if err != nil {
 		return err
 	}
-	act := lookup.Act{Name: "decline", Customer: r.Customer, Employee: r.Asker, About: string(r.ID)}
-	if r.Kind == KindErasure {
-		if refused, act.Customer, err = a.mayErase(ctx, r, yes, refused); err != nil {
-			return err
-		}
+	act, of := lookup.Act{Name: "decline", Customer: r.Customer, Employee: r.Asker, About: string(r.ID)}, ""
+	switch {
+	case r.Kind == KindErasure:
+		of = "_" + KindErasure
+		refused, act.Customer, err = a.mayErase(ctx, r, yes, refused)
+	case upkeepKind(r.Kind):
+		of, act.About = "_"+r.Kind, r.aboutLog()
+		refused, err = a.mayUpkeep(ctx, r, yes, refused)
+	}
+	if err != nil {
+		return err
 	}
 	switch {
 	case refused != nil:
@@ -137,9 +148,7 @@ func (a *Approvals) Decide(ctx context.Context, who identity.Who, id access.Requ
 	case yes:
 		act.Name = "agree"
 	}
-	if r.Kind == KindErasure {
-		act.Name += "_erasure"
-	}
+	act.Name += of
 	if _, err := a.c.Recorder.Act(ctx, who, act); err != nil { // G7: before it takes effect
 		return err
 	}
@@ -168,6 +177,10 @@ func (a *Approvals) carryOut(ctx context.Context, me access.Employee, r Request,
 		}
 		return nil
 	}
+	if yes && upkeepKind(r.Kind) {
+		a.c.Upkeep.tell()
+		return nil
+	}
 	if !yes || r.Kind != lookup.ApproveTask {
 		return nil
 	}
@@ -180,8 +193,16 @@ func (a *Approvals) carryOut(ctx context.Context, me access.Employee, r Request,
 // mayDecide returns why this employee may not decide so, nil where he may. Its
 // reasons concern only himself and the request, which he may read.
 func (a *Approvals) mayDecide(ctx context.Context, me access.Employee, r Request, yes bool) (*access.Error, error) {
-	if !slices.Contains(a.c.Policy.SecondPerson().Who, me.Role) {
-		return access.Errorf(access.Denied, "Your role doesn't decide requests."), nil
+	if !a.decides(me.Role, r.Kind) {
+		refused := access.Errorf(access.Denied, "Your role doesn't decide requests.")
+		switch {
+		case r.Kind == KindDrop && me.Role == access.RoleAdministrator:
+			refused = access.Errorf(access.Denied, "An administrator doesn't agree to the drop of a log.").
+				WithHint("An auditor or a privacy officer can: somebody who doesn't run the system.")
+		case upkeepKind(r.Kind):
+			refused = access.Errorf(access.Denied, "Your role doesn't decide about the ledger.")
+		}
+		return refused, nil
 	}
 	ok, err := a.stranger(ctx, me, r.Asker)
 	if err != nil {
@@ -204,6 +225,32 @@ func (a *Approvals) mayDecide(ctx context.Context, me access.Employee, r Request
 		return access.Errorf(access.Denied, "Nobody can agree to this; it can only be declined."), nil
 	}
 	return nil, nil
+}
+
+// decides reports whether a role is the second person of such requests.
+func (a *Approvals) decides(role access.Role, kind string) bool {
+	if upkeepKind(kind) {
+		return upkeepAgrees(kind, role)
+	}
+	return slices.Contains(a.c.Policy.SecondPerson().Who, role)
+}
+
+// mayUpkeep adds what holds of changes of the ledger only: what was possible when
+// it was asked for may not be any more.
+func (a *Approvals) mayUpkeep(ctx context.Context, r Request, yes bool, refused *access.Error) (*access.Error, error) {
+	if a.c.Upkeep == nil {
+		return nil, access.Errorf(access.Unavailable, "Changes of the ledger can't be decided here.")
+	}
+	if refused != nil {
+		return refused, nil
+	}
+	if !r.DoneAt.IsZero() {
+		return access.Errorf(access.Conflict, "This was carried out, or tried, already."), nil
+	}
+	if !yes || r.State == Confirmed {
+		return nil, nil
+	}
+	return a.c.Upkeep.stands(ctx, r)
 }
 
 // mayErase adds what holds of erasures only: something may need the data, and

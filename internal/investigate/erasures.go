@@ -202,17 +202,9 @@ func (x *Erasures) held(ctx context.Context, r Request) (*access.Error, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	var why, when []string
-	for _, h := range all {
-		why = append(why, h.What)
-		if h.Until.IsZero() {
-			when = append(when, h.Ends)
-		} else {
-			when = append(when, "it is "+h.Until.UTC().Format("2 January 2006"))
-		}
-	}
-	return access.Errorf(access.Conflict, "The data can't be erased yet: %s.", strings.Join(why, "; ")).
-		WithHint("Can be erased when " + strings.Join(slices.Compact(when), " and ") + ". Ask again then."), nil
+	why, when := told(all)
+	return access.Errorf(access.Conflict, "The data can't be erased yet: %s.", why).
+		WithHint("Can be erased when " + when + ". Ask again then."), nil
 }
 
 // List returns the latest erasures, newest first. Who was erased is in

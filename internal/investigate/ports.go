@@ -19,14 +19,16 @@ const (
 	Confirmed = "confirmed"
 	Declined  = "declined"
 	Lapsed    = "lapsed" // nobody answered in time
+	Failed    = "failed" // agreed to, but it couldn't be carried out
 )
 
 // Request is one asking for a second person's yes.
 type Request struct {
 	ID        access.RequestID
-	Kind      string // lookup.ApproveLookup, lookup.ApproveTask or KindErasure
+	Kind      string // lookup.ApproveLookup, lookup.ApproveTask, KindErasure, KindRotation or KindDrop
 	Asker     access.EmployeeID
 	Employee  access.EmployeeID // the employee whom an erasure is about
+	About     string            // the log that a change of the ledger is about
 	Task      access.TaskID
 	Customer  access.CustomerID
 	Purpose   access.Purpose
@@ -35,11 +37,12 @@ type Request struct {
 	Final     bool            // nobody's yes can help
 	At        time.Time
 	Until     time.Time // it lapses then, unless somebody decided before
-	State     string    // Waiting, Confirmed, Declined or Lapsed
+	State     string    // Waiting, Confirmed, Declined, Lapsed or Failed
 	By        access.EmployeeID
 	DecidedAt time.Time
 	Note      string
-	DoneAt    time.Time // when a confirmed erasure was carried out; it names nobody from then on
+	DoneAt    time.Time // when a confirmed erasure or change of the ledger was carried out, or failed; of an erasure it names nobody from then on
+	Failure   string    // why a change of the ledger that was agreed to failed
 }
 
 // Filter chooses requests; an empty field chooses all.
@@ -57,7 +60,7 @@ type Filter struct {
 // has passed is stored as pending still; who reads it sees that it lapsed.
 type Requests interface {
 	// SaveRequest saves r, unless a pending request of the same kind, asker,
-	// task, customer and employee exists whose Until is after r.At: then
+	// task, customer, employee and log exists whose Until is after r.At: then
 	// nothing is saved. It returns the one that now waits. Of several at once
 	// one is saved.
 	SaveRequest(ctx context.Context, r Request) (Request, error)
@@ -69,6 +72,11 @@ type Requests interface {
 	// at, to state, in one step; access.Conflict when it is neither,
 	// access.NotFound when there is none.
 	DecideRequest(ctx context.Context, id access.RequestID, state string, by access.EmployeeID, at time.Time, note string) error
+	// FinishRequest notes that a confirmed request was carried out at that moment
+	// or, where failure says why, that it couldn't be: then it is Failed. One that is
+	// finished stays as it is, without an error; access.Conflict where it wasn't
+	// confirmed, access.NotFound when there is none.
+	FinishRequest(ctx context.Context, id access.RequestID, at time.Time, failure string) error
 }
 
 // Tasks is where a confirmed task is marked. *task.Service is one.

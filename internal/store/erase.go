@@ -121,7 +121,7 @@ func taskIDs(tasks map[access.TaskID]bool) []string {
 }
 
 // Erase carries out an erasure: everything in one transaction with the
-// follower's checkpoint, then the write-ahead log is emptied.
+// follower's checkpoint, then the file is wiped.
 func (s *Store) Erase(ctx context.Context, e investigate.Erasing, c investigate.Checkpoint, findings, samples []detect.Finding) error {
 	err := s.state.change(ctx, synced, func(t *tx) error {
 		if err := saveCheckpoint(ctx, t, c, findings, samples); err != nil {
@@ -132,7 +132,7 @@ func (s *Store) Erase(ctx context.Context, e investigate.Erasing, c investigate.
 				return err
 			}
 		}
-		return nil
+		return t.unclean(ctx)
 	})
 	if err == nil {
 		err = s.state.wipe(ctx)

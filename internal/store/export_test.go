@@ -128,3 +128,11 @@ func (s *Store) During(ctx context.Context, query string, f func()) error {
 		return err
 	})
 }
+
+// Check has SQLite look whether the file's trees and indexes are as they must be.
+func (s *Store) Check(ctx context.Context, found *string) error {
+	return s.state.row(ctx, "PRAGMA integrity_check").Scan(found)
+}
+
+// Scrub cleans the pages of the state.
+func (s *Store) Scrub(ctx context.Context) error { return s.state.scrub(ctx) }

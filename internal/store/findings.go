@@ -92,11 +92,16 @@ func (s *Store) Finding(ctx context.Context, id string) (detect.Finding, error) 
 // finding reads one body.
 func finding(r scanner) (detect.Finding, error) {
 	var body string
-	var f detect.Finding
 	if err := r.Scan(&body); err != nil {
 		return detect.Finding{}, err
 	}
-	return f, decode(body, &f)
+	return findingOf(body)
+}
+
+func findingOf(body string) (detect.Finding, error) {
+	var f detect.Finding
+	err := decode(body, &f)
+	return f, err
 }
 
 const countFindings = `SELECT COUNT(*) FROM findings WHERE sample = 0`

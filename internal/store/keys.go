@@ -101,7 +101,7 @@ func (k *Keys) Destroy(ctx context.Context, ids []ledger.KeyID) error {
 				return err
 			}
 		}
-		return nil
+		return t.unclean(ctx)
 	})
 	if err == nil {
 		err = k.d.wipe(ctx)

@@ -55,8 +55,8 @@ func Open(ctx context.Context, dir string, clock access.Clock) (*Store, error) {
 	if s.state, err = openDatabase(ctx, statePath, "foreign_keys(1)", stateMigrations); err != nil {
 		return nil, errors.Join(err, s.keys.close())
 	}
-	// A crash may have come between a deletion and the emptying of the log (G5).
-	if err := errors.Join(s.keys.wipe(ctx), s.state.wipe(ctx)); err != nil {
+	// A crash may have come between a deletion and the wipe after it (G5).
+	if err := errors.Join(s.keys.wipeLeft(ctx), s.state.wipeLeft(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
 	}
 	return s, nil

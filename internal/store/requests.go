@@ -10,16 +10,16 @@ import (
 
 var _ investigate.Requests = (*Store)(nil)
 
-const requestColumns = `id, kind, asker, task, customer, purpose, why, said, final, at, until, state, by, decided_at, note, employee, done_at`
+const requestColumns = `id, kind, asker, task, customer, purpose, why, said, final, at, until, state, by, decided_at, note, employee, done_at, about, failure`
 
 const selectWaiting = `
 SELECT ` + requestColumns + ` FROM requests
-WHERE kind = ? AND asker = ? AND task = ? AND customer = ? AND employee = ? AND state = 'pending' AND until > ?
+WHERE kind = ? AND asker = ? AND task = ? AND customer = ? AND employee = ? AND about = ? AND state = 'pending' AND until > ?
 ORDER BY at LIMIT 1`
-const insertRequest = `INSERT INTO requests (` + requestColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertRequest = `INSERT INTO requests (` + requestColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// SaveRequest saves r, unless one of the same kind, asker, task, customer and
-// employee waits at r.At; it returns the one that waits now.
+// SaveRequest saves r, unless one of the same kind, asker, task, customer,
+// employee and log waits at r.At; it returns the one that waits now.
 func (s *Store) SaveRequest(ctx context.Context, r investigate.Request) (investigate.Request, error) {
 	why, err := encode(r.Why)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Store) SaveRequest(ctx context.Context, r investigate.Request) (investi
 	}
 	waits := r
 	err = s.state.change(ctx, synced, func(t *tx) error {
-		old, err := request(t.row(ctx, selectWaiting, r.Kind, string(r.Asker), string(r.Task), string(r.Customer), string(r.Employee), access.Micros(r.At)))
+		old, err := request(t.row(ctx, selectWaiting, r.Kind, string(r.Asker), string(r.Task), string(r.Customer), string(r.Employee), r.About, access.Micros(r.At)))
 		if err == nil {
 			waits = old
 			return nil
@@ -36,7 +36,8 @@ func (s *Store) SaveRequest(ctx context.Context, r investigate.Request) (investi
 			return err
 		}
 		_, err = t.exec(ctx, insertRequest, string(r.ID), r.Kind, string(r.Asker), string(r.Task), string(r.Customer), string(r.Purpose),
-			why, r.Said, flag(r.Final), access.Micros(r.At), access.Micros(r.Until), r.State, string(r.By), access.Micros(r.DecidedAt), r.Note, string(r.Employee), access.Micros(r.DoneAt))
+			why, r.Said, flag(r.Final), access.Micros(r.At), access.Micros(r.Until), r.State, string(r.By), access.Micros(r.DecidedAt), r.Note, string(r.Employee), access.Micros(r.DoneAt),
+			r.About, r.Failure)
 		return err
 	})
 	if err != nil {
@@ -106,13 +107,37 @@ func (s *Store) DecideRequest(ctx context.Context, id access.RequestID, state st
 	return refused("decide a request", err)
 }
 
+const finishRequest = `
+UPDATE requests SET done_at = ?, failure = ?, state = CASE ? WHEN '' THEN state ELSE '` + investigate.Failed + `' END
+WHERE id = ? AND state = '` + investigate.Confirmed + `' AND done_at = 0`
+
+// FinishRequest notes that a confirmed request was carried out, or why it
+// couldn't be. One that is finished already stays as it is.
+func (s *Store) FinishRequest(ctx context.Context, id access.RequestID, at time.Time, failure string) error {
+	err := s.state.change(ctx, synced, func(t *tx) error {
+		n, err := t.exec(ctx, finishRequest, access.Micros(at), failure, failure, string(id))
+		if err != nil || n == 1 {
+			return err
+		}
+		r, err := request(t.row(ctx, selectRequest, string(id)))
+		if err != nil {
+			return missing(err, "request")
+		}
+		if r.DoneAt.IsZero() {
+			return access.Errorf(access.Conflict, "Nobody has agreed to the request.")
+		}
+		return nil
+	})
+	return refused("finish a request", err)
+}
+
 // request reads one row of requestColumns.
 func request(r scanner) (investigate.Request, error) {
 	var q investigate.Request
 	var why string
 	var at, until, decided, done int64
 	err := r.Scan(&q.ID, &q.Kind, &q.Asker, &q.Task, &q.Customer, &q.Purpose, &why, &q.Said, &q.Final, &at, &until,
-		&q.State, &q.By, &decided, &q.Note, &q.Employee, &done)
+		&q.State, &q.By, &decided, &q.Note, &q.Employee, &done, &q.About, &q.Failure)
 	if err != nil {
 		return investigate.Request{}, err
 	}
