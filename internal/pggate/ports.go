@@ -92,9 +92,9 @@ type Handle any
 type Statement struct {
 	Grant       access.Grant
 	Who         identity.Who // and the service account that acts for him, where one does
-	Text        string            // literals removed; at most 4 KiB, cut at a rune
-	Fingerprint [8]byte           // of the whole normalised text
-	Relations   []string          // protected relations that it names: "schema.name", sorted
+	Text        string       // literals removed; at most 4 KiB, cut at a rune
+	Fingerprint [8]byte      // of the whole normalised text
+	Relations   []string     // protected relations that it names: "schema.name", sorted
 }
 
 // Ended is how a statement ended.
