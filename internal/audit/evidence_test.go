@@ -167,21 +167,21 @@ func TestAForgedBundleIsNamed(t *testing.T) {
 		change func(string, []byte) []byte
 		word   string
 	}{
-		"another plaintext":     {replace("records/000000000012", `orders`, `orderz`), "customer's part is not what was recorded"},
-		"another position":      {replace("records/000000000012", `"position": 12`, `"position": 13`), "its leaf is that of record 12"},
+		"another plaintext":     {replace("0001/records/000000000012", `orders`, `orderz`), "customer's part is not what was recorded"},
+		"another position":      {replace("0001/records/000000000012", `"position": 12`, `"position": 13`), "its leaf is that of record 12"},
 		"a false claim":         {replace("README", "finding F-12", "finding F-13"), "byte for byte"},
-		"the salt taken away":   {replace("records/000000000012", `"salt"`, `"salz"`), "can't be read"},
-		"a part hidden":         {replace("records/000000000012", `"customer": {`, `"customer": null, "employee": {`), "part is not there"},
-		"a part said erased":    {replace("records/000000000012", `"customer": {`, `"customer": {"erased": true,`), "said to be erased"},
-		"a checkpoint's size":   {replace("checkpoint", "\n39\n", "\n40\n"), "does not verify"},
-		"another key":           {replace("public.key", "+A", "+B"), "not the ledger's"},
+		"the salt taken away":   {replace("0001/records/000000000012", `"salt"`, `"salz"`), "can't be read"},
+		"a part hidden":         {replace("0001/records/000000000012", `"customer": {`, `"customer": null, "employee": {`), "part is not there"},
+		"a part said erased":    {replace("0001/records/000000000012", `"customer": {`, `"customer": {"erased": true,`), "said to be erased"},
+		"a checkpoint's size":   {replace("0001/checkpoint", "\n39\n", "\n40\n"), "does not verify"},
+		"another key":           {replace("0001/public.key", "+A", "+B"), "the log's key can't be read"},
 		"something more inside": {replace("about.txt", "finding F-12", "finding F-99"), "byte for byte"},
 	}
 	cases["a checkpoint's size"] = struct {
 		change func(string, []byte) []byte
 		word   string
 	}{func(name string, text []byte) []byte {
-		if name == "checkpoint" {
+		if name == "0001/checkpoint" {
 			lines := bytes.SplitN(text, []byte("\n"), 3)
 			lines[1] = append(lines[1], '0')
 			return bytes.Join(lines, []byte("\n"))

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,9 @@ const (
 
 // A Proven is one record that a bundle proves.
 type Proven struct {
-	Position uint64
+	Log      string    // name of its log
+	Number   uint64    // in the whole ledger
+	Position uint64    // in its log
 	Time     time.Time // as the record says
 	Given    bool      // the time was said with the record, not read from the ledger's clock
 	Kind     ledger.Kind
@@ -35,56 +38,200 @@ type Proven struct {
 }
 
 // Bundle verifies a bundle of evidence offline and returns what it proves. It
-// compares with what the reader kept, but keeps nothing: a bundle shows a
-// checkpoint, not the ledger. The error is ErrUsage when the file is no bundle.
+// compares with what the reader kept, but keeps nothing: a bundle shows
+// checkpoints, not the ledger. The error is ErrUsage when the file is no bundle,
+// or ctx's when it ended first.
 func Bundle(ctx context.Context, file io.ReaderAt, size int64, o Options) (*Result, []Proven, error) {
+	var proven []Proven
+	r, err := within(ctx, func() (*Result, error) {
+		b, err := openBundle(file, size, o)
+		if err != nil {
+			return nil, err
+		}
+		r, err := b.verify(ctx)
+		proven = b.proven
+		return r, err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, proven, nil
+}
+
+// A bundleCheck is the verification of a bundle.
+type bundleCheck struct {
+	*verification
+	file   io.ReaderAt
+	size   int64
+	zip    *zip.Reader
+	files  map[string][]byte
+	names  []string // of logs, in the order of the files
+	proven []Proven
+	again  bundle // what the bundle should be made of, byte for byte
+}
+
+func openBundle(file io.ReaderAt, size int64, o Options) (*bundleCheck, error) {
 	if size > maxBundle {
-		return nil, nil, fmt.Errorf("%w: it has more than %d bytes", ErrUsage, maxBundle)
+		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrUsage, maxBundle)
+	}
+	v, err := newVerification(o)
+	if err != nil {
+		return nil, err
 	}
 	z, err := zip.NewReader(file, size)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: it is not a zip file, or damaged: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: it is not a zip file, or damaged: %w", ErrUsage, err)
 	}
-	r := &Result{}
-	files := r.unpack(ctx, z)
+	return &bundleCheck{verification: v, file: file, size: size, zip: z}, nil
+}
+
+// verify verifies all logs of a bundle and how they are tied together.
+func (b *bundleCheck) verify(ctx context.Context) (*Result, error) {
+	b.files = b.whole.unpack(ctx, b.zip)
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if files[publicFile] == nil || files[checkpointFile] == nil {
-		if r.Sound() {
-			return nil, nil, fmt.Errorf("%w: it is no bundle of evidence: %s or %s is missing", ErrUsage, publicFile, checkpointFile)
+	b.sort()
+	if len(b.names) == 0 && b.whole.Sound() {
+		return nil, fmt.Errorf("%w: it is no bundle of evidence: there is no log in it", ErrUsage)
+	}
+	b.again.about = strings.TrimSuffix(string(b.files[bundleAbout]), "\n")
+	for _, name := range b.names {
+		if err := b.log(name); err != nil {
+			return nil, err
 		}
-		return r, nil, nil
 	}
-	t, err := newTrust(r, o, func() ([]byte, error) { return files[publicFile], nil })
-	if err != nil {
-		return nil, nil, err
+	if len(b.logs) == 0 {
+		return &Result{Report: b.whole}, nil
 	}
-	b := &bundle{key: verifier{t.origin, t.pub}, checkpoint: files[checkpointFile], about: strings.TrimSuffix(string(files[bundleAbout]), "\n")}
-	if strings.TrimSpace(string(files[publicFile])) != t.vkey {
-		r.problem(publicFile, unknown, unknown, "the key in the bundle is not the ledger's")
+	b.link()
+	b.anchor()
+	b.numbers()
+	witnessed := b.witnessed()
+	b.compareKept()
+	if n := b.logs[0].next; n != nil {
+		b.whole.note("records 0 to %d of the ledger were in logs that aren't in this file", n.Base-1)
 	}
-	head, err := parseCheckpoint(files[checkpointFile], t.origin, t.pub)
-	if err != nil {
-		r.problem(checkpointFile, unknown, unknown, "the checkpoint does not verify: %v", err)
-		return r, nil, nil
-	}
-	r.Size, r.Root, r.Heads, b.size = head.Size, head.Root, 1, head.Size
-	var witnessed uint64
-	if t.cosigned(&r.Report, checkpointFile, b.checkpoint) {
-		witnessed = head.Size
-	}
-	proven := r.proveAll(z, files, head, b)
+	r := b.merge()
 	if r.Sound() {
-		r.exact(file, size, b)
+		r.exact(b.file, b.size, &b.again)
 	}
-	return r, proven, r.concludeBundle(o, t, head, witnessed)
+	if witnessed == 0 {
+		r.unknown("whether this is the only story of the ledger: no witness was named (--witness); a checkpoint that you kept is compared when you verify the ledger itself")
+	}
+	return r, ctx.Err()
+}
+
+// sort finds the logs in a bundle, and what has no place in it.
+func (b *bundleCheck) sort() {
+	for _, f := range b.zip.File {
+		name, rest, inside := strings.Cut(f.Name, "/")
+		switch {
+		case f.Name == bundleReadme || f.Name == bundleAbout:
+		case !inside || !isLogName(name) || rest != publicFile && rest != checkpointFile && rest != bundleNext && !strings.HasPrefix(rest, bundleRecords):
+			b.whole.problem(f.Name, unknown, unknown, "a bundle of evidence has no such file")
+		case !slices.Contains(b.names, name):
+			if n := len(b.names); n > 0 && number(b.names[n-1]) > number(name) {
+				b.whole.problem(f.Name, unknown, unknown, "it is out of order")
+			}
+			b.names = append(b.names, name)
+		}
+	}
+}
+
+// log verifies the records of one log in a bundle.
+func (b *bundleCheck) log(name string) error {
+	r := b.begin(name)
+	in := func(file string) []byte { return b.files[name+"/"+file] }
+	r.file, r.published = checkpointFile, in(checkpointFile)
+	err := b.readKey(r, func() ([]byte, error) {
+		if text := in(publicFile); text != nil {
+			return text, nil
+		}
+		return nil, errors.New("it is missing")
+	})
+	if err != nil || r.key == nil {
+		return err
+	}
+	if r.head, err = parseCheckpoint(r.published, r.key.origin, r.key.pub); err != nil {
+		r.problem(checkpointFile, unknown, unknown, "the checkpoint does not verify: %v", err)
+		return nil
+	}
+	if err := b.recall(r); err != nil {
+		return err
+	}
+	r.Size, r.Root, r.Heads = r.head.Size, r.head.Root, 1
+	r.checkpoint = formatCheckpoint(*r.head, r.key.pub)
+	part := bundleLog{name: name, key: verifier{r.key.origin, r.key.pub}, checkpoint: r.published, size: r.head.Size}
+	if in(bundleNext) != nil {
+		if e, _ := r.prove(bundleNext, in(bundleNext)); e != nil {
+			r.next, part.next = r.follows(e), e
+		}
+	}
+	for _, f := range b.zip.File {
+		if file, ok := strings.CutPrefix(f.Name, name+"/"); ok && strings.HasPrefix(file, bundleRecords) {
+			if e, p := r.prove(file, b.files[f.Name]); e != nil {
+				b.proven, part.records = append(b.proven, *p), append(part.records, *e)
+			}
+		}
+	}
+	b.again.logs = append(b.again.logs, part)
+	return nil
+}
+
+// prove verifies one record's file; nil when it doesn't hold.
+func (r *logRun) prove(file string, text []byte) (*evidenceRecord, *Proven) {
+	var e evidenceRecord
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil {
+		r.problem(file, unknown, unknown, "the record can't be read: %v", err)
+		return nil, nil
+	}
+	p, err := e.prove(r.head)
+	if err != nil {
+		r.problem(file, unknown, int64(min(e.Position, 1<<62)), "%v", err)
+		return nil, nil
+	}
+	p.Log = r.name
+	return &e, p
+}
+
+// follows reads what a log's first record says of the log before.
+func (r *logRun) follows(e *evidenceRecord) *ledger.Succession {
+	leaf, err := ledger.ParseLeaf(e.Leaf)
+	if err != nil || leaf.Kind != ledger.KindNext || e.Position != 0 {
+		r.problem(bundleNext, unknown, int64(e.Position), "it is not the record that says which log this one follows")
+		return nil
+	}
+	next, err := ledger.ParseSuccession(leaf.Detail)
+	if err == nil && next.Next != r.key.vkey {
+		err = fmt.Errorf("the log that it begins is another one than this: %s", next.Next)
+	}
+	if err != nil {
+		r.problem(bundleNext, unknown, 0, "%v", err)
+		return nil
+	}
+	return &next
+}
+
+// numbers checks the records' numbers in the whole ledger.
+func (b *bundleCheck) numbers() {
+	at := map[string]*logRun{}
+	for _, r := range b.logs {
+		at[r.name] = r
+	}
+	for _, p := range b.proven {
+		if r := at[p.Log]; p.Number != r.base+p.Position {
+			r.problem(recordFile(p.Position), unknown, int64(p.Position), "it says that it is number %d of the ledger, and it is number %d", p.Number, r.base+p.Position)
+		}
+	}
 }
 
 // unpack reads all files of a bundle.
-func (r *Result) unpack(ctx context.Context, z *zip.Reader) map[string][]byte {
+func (r *Report) unpack(ctx context.Context, z *zip.Reader) map[string][]byte {
 	files := map[string][]byte{}
-	if len(z.File) > maxEvidence+4 {
+	if len(z.File) > maxEvidence+4096 {
 		r.problem("", unknown, unknown, "the bundle has %d files", len(z.File))
 		return files
 	}
@@ -117,36 +264,6 @@ func (r *Result) unpack(ctx context.Context, z *zip.Reader) map[string][]byte {
 	return files
 }
 
-// proveAll verifies every record of a bundle, in the order of the files.
-func (r *Result) proveAll(z *zip.Reader, files map[string][]byte, head *ledger.SignedHead, b *bundle) []Proven {
-	var proven []Proven
-	for _, f := range z.File {
-		if !strings.HasPrefix(f.Name, bundleRecords) {
-			switch f.Name {
-			case bundleReadme, bundleAbout, publicFile, checkpointFile:
-			default:
-				r.problem(f.Name, unknown, unknown, "a bundle of evidence has no such file")
-			}
-			continue
-		}
-		var e evidenceRecord
-		d := json.NewDecoder(bytes.NewReader(files[f.Name]))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&e); err != nil {
-			r.problem(f.Name, unknown, unknown, "the record can't be read: %v", err)
-			continue
-		}
-		p, err := e.prove(head)
-		if err != nil {
-			r.problem(f.Name, unknown, int64(min(e.Position, 1<<62)), "%v", err)
-			continue
-		}
-		proven = append(proven, *p)
-		b.records = append(b.records, e)
-	}
-	return proven
-}
-
 // prove verifies one record for the tree of head.
 func (e *evidenceRecord) prove(head *ledger.SignedHead) (*Proven, error) {
 	l, err := ledger.ParseLeaf(e.Leaf)
@@ -159,7 +276,7 @@ func (e *evidenceRecord) prove(head *ledger.SignedHead) (*Proven, error) {
 	if err := tlog.CheckRecord(e.Path, int64(head.Size), head.Root, int64(e.Position), leafHash(e.Leaf)); err != nil {
 		return nil, errors.New("its leaf is not in the tree of the checkpoint")
 	}
-	p := &Proven{Position: e.Position, Time: l.Time, Given: l.Given, Kind: l.Kind, Outcome: l.Outcome}
+	p := &Proven{Number: e.Number, Position: e.Position, Time: l.Time, Given: l.Given, Kind: l.Kind, Outcome: l.Outcome}
 	for i, part := range []*evidencePart{e.Customer, e.Employee} {
 		who := [...]string{"customer", "employee"}[i]
 		if (part != nil) != l.Has[i] {
@@ -213,28 +330,15 @@ func (r *Result) exact(file io.ReaderAt, size int64, b *bundle) {
 	}
 }
 
-// concludeBundle compares with what the reader kept of this ledger.
-func (r *Result) concludeBundle(o Options, t *trust, head *ledger.SignedHead, witnessed uint64) error {
-	var was *ledger.SignedHead
-	if o.Memory != nil {
-		k, err := o.Memory.recall(t.origin)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrUsage, err)
-		}
-		if k != nil {
-			if was, err = parseCheckpoint([]byte(k.Checkpoint), t.origin, t.pub); err != nil {
-				r.problem(keptFile, unknown, unknown, "the checkpoint that you kept does not belong to this ledger and key: %v", err)
-			}
-			r.seen = k.Seen
+// compareKept compares the checkpoints with those that the reader kept.
+func (b *bundleCheck) compareKept() {
+	for _, r := range b.logs {
+		switch {
+		case r.was == nil || r.head == nil || r.was.Size != r.head.Size:
+		case r.was.Root != r.head.Root:
+			r.problem(keptFile, unknown, unknown, "REWRITTEN: the checkpoint of %d records is not the one that you verified; both are signed by the ledger's key", r.head.Size)
+		default:
+			r.note("its checkpoint is the one that you verified yourself")
 		}
 	}
-	switch {
-	case was != nil && was.Size == head.Size && was.Root != head.Root:
-		r.problem(keptFile, unknown, unknown, "REWRITTEN: the checkpoint of %d records is not the one that you verified; both are signed by the ledger's key", head.Size)
-	case was != nil && was.Size == head.Size:
-		r.note("its checkpoint is the one that you verified yourself")
-	case witnessed == 0:
-		r.unknown("whether this is the only story of the ledger: no witness was named (--witness); a checkpoint that you kept is compared when you verify the ledger itself")
-	}
-	return nil
 }

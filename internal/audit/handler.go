@@ -21,16 +21,21 @@ import (
 // keep the answers for others. Entries are read from the journal, for it holds
 // the leaves already.
 func Handler(p *Publisher, public bool) http.Handler {
-	h := &handler{p: p, scope: "private"}
-	if public {
-		h.scope = "public"
-	}
+	h := &handler{p: p, scope: scopeOf(public)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /checkpoint", h.checkpoint)
 	mux.HandleFunc("GET /public.key", h.key)
 	mux.HandleFunc("GET /tile/entries/{place...}", h.entries)
 	mux.HandleFunc("GET /tile/{place...}", h.tile)
 	return mux
+}
+
+// scopeOf says who may keep an answer.
+func scopeOf(public bool) string {
+	if public {
+		return "public"
+	}
+	return "private"
 }
 
 type handler struct {
@@ -135,8 +140,12 @@ func (p *Publisher) bundle(ctx context.Context, id tileID) ([]byte, error) {
 	return nil, errors.New("the journal is shorter than its tiles")
 }
 
-// maxEntry bounds one leaf, in bytes.
-const maxEntry = 2048
+// Bounds, in bytes: of one leaf, and of a bundle of 256, of which only a log's
+// first is as long as that, for it says which log this one follows.
+const (
+	maxEntry   = 36 << 10
+	maxEntries = maxEntry + tileWidth*2048
+)
 
 // parseBundle reads an entry bundle of count leaves, which point into b.
 func parseBundle(b []byte, count int) ([][]byte, error) {

@@ -311,13 +311,13 @@ func indyBundle(b []byte, vkey string) ([]uint64, error) {
 			return nil, err
 		}
 	}
-	tree, err := indyCheckpoint(files["checkpoint"], vkey)
+	tree, err := indyCheckpoint(files["0001/checkpoint"], vkey)
 	if err != nil {
 		return nil, err
 	}
 	var proven []uint64
 	for name, text := range files {
-		if !strings.HasPrefix(name, "records/") {
+		if !strings.HasPrefix(name, "0001/records/") {
 			continue
 		}
 		type part struct {

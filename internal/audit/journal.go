@@ -2,28 +2,30 @@ package audit
 
 import (
 	"context"
+	"path/filepath"
 	"runtime"
 	"sync"
 
 	"paravent/internal/ledger"
 )
 
-// A chain joins the stretches of a journal in their order.
-type chain struct {
+// A journal joins the stretches of one log's journal in their order.
+type journal struct {
 	report *Report
 	o      *reading
 	before *stretch // nil before the first
-	keys   keyBook
+	keys   *keyBook
 	roots  map[uint64]ledger.Hash
-	kinds  map[ledger.Kind]uint64
 	broken bool // from some record on the leaf hashes aren't all known
 	sink   func(hashes []ledger.Hash)
+	next   *ledger.Succession // what its first record says of the log that it follows; nil: it follows none
+	end    *ending            // the record that froze it; nil: none
 }
 
 // run reads all segments, as many at once as there are processors, and joins
 // what came of each in order.
-func (c *chain) run(ctx context.Context) error {
-	numbers := c.o.journal.Segments()
+func (j *journal) run(ctx context.Context) error {
+	numbers := j.o.journal.Segments()
 	type slot struct {
 		number uint64
 		limit  int64
@@ -40,7 +42,7 @@ func (c *chain) run(ctx context.Context) error {
 		defer close(slots)
 		defer close(ahead)
 		for i, n := range numbers {
-			s := slot{number: n, limit: c.limit(numbers, i), done: make(chan *stretch, 1)}
+			s := slot{number: n, limit: j.limit(numbers, i), done: make(chan *stretch, 1)}
 			select {
 			case ahead <- s:
 			case <-ctx.Done():
@@ -56,17 +58,17 @@ func (c *chain) run(ctx context.Context) error {
 	for range workers {
 		wg.Go(func() {
 			for s := range slots {
-				s.done <- c.o.read(ctx, s.number, s.limit, nil)
+				s.done <- j.o.read(ctx, s.number, s.limit, nil)
 			}
 		})
 	}
 	for s := range ahead {
 		select {
 		case got := <-s.done:
-			if got.headless && c.before != nil {
-				got = c.o.read(ctx, s.number, s.limit, c.before)
+			if got.headless && j.before != nil {
+				got = j.o.read(ctx, s.number, s.limit, j.before)
 			}
-			c.join(got)
+			j.join(got)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -76,11 +78,14 @@ func (c *chain) run(ctx context.Context) error {
 
 // limit returns how many bytes of the segment numbers[i] count: the next one's
 // header says it. Below 0: nobody does.
-func (c *chain) limit(numbers []uint64, i int) int64 {
+func (j *journal) limit(numbers []uint64, i int) int64 {
 	if i+1 == len(numbers) || numbers[i+1] != numbers[i]+1 {
 		return -1
 	}
-	h, err := c.o.journal.Head(numbers[i+1])
+	if regular(filepath.Join(j.o.dir, ledger.SegmentFile(numbers[i+1]))) != nil {
+		return -1
+	}
+	h, err := j.o.journal.Head(numbers[i+1])
 	if err != nil || h.Previous < 0 {
 		return -1
 	}
@@ -88,8 +93,8 @@ func (c *chain) limit(numbers []uint64, i int) int64 {
 }
 
 // join checks how a stretch continues the one before it.
-func (c *chain) join(s *stretch) {
-	r := c.report
+func (j *journal) join(s *stretch) {
+	r := j.report
 	r.Segments++
 	r.Heads += s.heads
 	r.Count += s.count - len(s.problems)
@@ -99,29 +104,41 @@ func (c *chain) join(s *stretch) {
 			r.Notes = append(r.Notes, n)
 		}
 	}
-	c.joinPlace(s)
-	c.joinTime(s)
-	c.keys.join(r, s)
+	j.joinPlace(s)
+	j.joinTime(s)
+	j.joinEnds(s)
+	j.keys.join(r, s)
 	for size, root := range s.roots {
-		c.roots[size] = root
+		j.roots[size] = root
 	}
-	for k, n := range s.kinds {
-		c.kinds[k] += n
-	}
-	if c.broken = c.broken || !s.whole; !c.broken && c.sink != nil {
-		c.sink(s.hashes)
+	if j.broken = j.broken || !s.whole; !j.broken && j.sink != nil {
+		j.sink(s.hashes)
 	}
 	s.hashes, s.used, s.keys = nil, nil, nil
-	c.before = s
+	j.before = s
+}
+
+// joinEnds takes over what the segment says of the log before and the one behind.
+func (j *journal) joinEnds(s *stretch) {
+	if j.end != nil && s.batches > 0 {
+		j.report.problem(s.file, unknown, int64(s.first), behindTheEnd, j.end.record)
+	}
+	if j.end == nil {
+		j.end = s.ending
+	}
+	if j.next == nil {
+		j.next = s.next
+	}
+	j.keys.early = j.keys.early || s.follows && len(j.keys.names) == 1
 }
 
 // joinPlace checks which ledger the segment is of and what tree it continues.
-func (c *chain) joinPlace(s *stretch) {
-	r, file := c.report, s.file
+func (j *journal) joinPlace(s *stretch) {
+	r, file := j.report, s.file
 	var end uint64
 	var root *ledger.Hash // of the tree before, as a signed head states it
 	next := uint64(1)
-	if b := c.before; b != nil {
+	if b := j.before; b != nil {
 		next, end = b.number+1, b.end
 		if b.batches > 0 {
 			root = &b.last.Root
@@ -129,40 +146,40 @@ func (c *chain) joinPlace(s *stretch) {
 	}
 	if s.number != next {
 		r.problem(ledger.SegmentFile(next), unknown, int64(end), "the segment is missing")
-		c.broken = true
+		j.broken = true
 	}
 	if s.headless {
 		return
 	}
-	if s.head.Origin != c.o.origin || s.head.Key != c.o.key {
+	if s.head.Origin != j.o.origin || s.head.Key != j.o.sum {
 		r.problem(file, 0, int64(s.head.Size), "the segment is of another ledger (%q)", s.head.Origin)
 	}
 	before, _ := frontierOf(s.head.Size, s.head.Edge)
 	switch {
 	case s.head.Size > end && s.number == next:
 		r.problem(file, 0, int64(end), "records %d to %d are missing before the segment", end, s.head.Size-1)
-		c.broken = true
+		j.broken = true
 	case s.head.Size < end:
 		r.problem(file, 0, int64(s.head.Size), "the segment begins with record %d, though the one before ends with record %d", s.head.Size, end-1)
-		c.broken = true
+		j.broken = true
 	case s.head.Size == end && root != nil && before.root() != *root:
 		r.problem(file, 0, int64(end), "the segment continues another tree than the one before it")
-		c.broken = true
+		j.broken = true
 	}
 }
 
 // joinTime checks that time goes on from segment to segment.
-func (c *chain) joinTime(s *stretch) {
-	if c.before == nil || !c.before.stop.known {
+func (j *journal) joinTime(s *stretch) {
+	if j.before == nil || !j.before.stop.known {
 		return
 	}
-	last := c.before.stop
+	last := j.before.stop
 	if !s.start.known {
 		s.stop = last
 		return
 	}
 	if s.start.at < last.at && !s.start.jump {
-		c.report.problem(s.file, unknown, int64(s.start.record),
+		j.report.problem(s.file, unknown, int64(s.start.record),
 			"its time is before that of record %d, and no clock leaf says why", last.record)
 	}
 }

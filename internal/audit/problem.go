@@ -14,14 +14,19 @@ const unknown = -1
 // A Problem is one thing that isn't as it was written: evidence of tampering or
 // of a broken disk. It names no person.
 type Problem struct {
-	File   string // of the ledger's folder or below its address; "" when no single file is meant
+	Log    string // of several logs the one that is concerned, such as "0002"; "": the whole, or there is one log only
+	File   string // of the log's folder or below its address; "" when no single file is meant
 	Byte   int64  // offset in the file; -1: not known
-	Record int64  // position of the first record that is concerned; -1: none
+	Record int64  // position, in its log, of the first record that is concerned; -1: none
+	Number int64  // of that record in the whole ledger; means nothing without Log and Record
 	What   string // a sentence without its full stop
 }
 
 // String returns the problem as one line: where, then what.
 func (p Problem) String() string {
+	if p.Log != "" {
+		return p.inLog()
+	}
 	var where []string
 	if p.Record >= 0 {
 		where = append(where, fmt.Sprintf("record %d", p.Record))
@@ -37,6 +42,25 @@ func (p Problem) String() string {
 		return p.What
 	}
 	return strings.Join(where, " (") + strings.Repeat(")", len(where)-1) + ": " + p.What
+}
+
+// inLog is String for one of several logs: "record 1017 (log 0002, its record
+// 17, 0000000001.journal, byte 80): what".
+func (p Problem) inLog() string {
+	where := []string{"log " + p.Log}
+	if p.Record >= 0 && p.Number != p.Record {
+		where = append(where, fmt.Sprintf("its record %d", p.Record))
+	}
+	if p.File != "" {
+		where = append(where, p.File)
+	}
+	if p.File != "" && p.Byte >= 0 {
+		where = append(where, fmt.Sprintf("byte %d", p.Byte))
+	}
+	if p.Record >= 0 {
+		return fmt.Sprintf("record %d (%s): %s", p.Number, strings.Join(where, ", "), p.What)
+	}
+	return strings.Join(where, ", ") + ": " + p.What
 }
 
 // problemOf makes a Problem of what a reader of the journal returned.
@@ -57,10 +81,10 @@ const maxProblems = 200
 
 // A Report is what a verification found.
 type Report struct {
-	Origin   string      // the log's name
-	Size     uint64      // records that were verified
-	Root     ledger.Hash // of their tree
-	Segments int         // of the journal; 0 over the network
+	Origin   string      // the log's name; of several, the last one's
+	Size     uint64      // records that were verified, in all logs
+	Root     ledger.Hash // of the log's tree; of several, the last one's
+	Segments int         // of the journals; 0 over the network
 	Heads    int         // signed heads that were checked
 	Keys     int         // of persons, made
 	Erased   int         // of persons, destroyed and recorded as destroyed

@@ -54,6 +54,10 @@ type Publisher struct {
 	edge      frontier
 	ready     bool   // build continues what is on disk
 	published uint64 // size of the checkpoint on disk
+
+	// shelf is the last head of a frozen log, all of whose tiles were published; nil
+	// of any other. Until build is ready, what is asked for is taken from there.
+	shelf *ledger.SignedHead
 }
 
 // NewPublisher returns a publisher of log. Nothing is written before Run.
@@ -92,6 +96,9 @@ func (p *Publisher) Run(ctx context.Context) error {
 		if failing {
 			continue
 		}
+		if p.shelved() {
+			return nil // nothing comes any more
+		}
 		if err := p.log.Wait(ctx, p.Tiled()); err != nil {
 			return nil // ctx ended or the ledger was closed
 		}
@@ -105,8 +112,8 @@ func (p *Publisher) Step(ctx context.Context) error {
 	if err := p.advance(ctx, head); err != nil {
 		return err
 	}
-	if p.o.Witnessed {
-		return nil
+	if p.o.Witnessed || p.shelved() {
+		return nil // what is published has cosignatures that this one wouldn't have
 	}
 	return p.Publish(ctx, formatCheckpoint(head, p.log.Public()))
 }
@@ -115,7 +122,16 @@ func (p *Publisher) Step(ctx context.Context) error {
 func (p *Publisher) Tiled() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.build.size
+	size, _ := p.built()
+	return size
+}
+
+// built returns the size of the tree that has its tiles, and its root. p.mu is held.
+func (p *Publisher) built() (uint64, ledger.Hash) {
+	if !p.ready && p.shelf != nil {
+		return p.shelf.Size, p.shelf.Root
+	}
+	return p.build.size, p.edge.root()
 }
 
 // advance brings the tiles up to head.
@@ -281,7 +297,7 @@ func (p *Publisher) tile(id tileID) ([]byte, error) {
 // Proofs returns the proofs of the newest tree that has its tiles.
 func (p *Publisher) Proofs() (*Proofs, error) {
 	p.mu.Lock()
-	size, root := p.build.size, p.edge.root()
+	size, root := p.built()
 	p.mu.Unlock()
 	return newProofs(size, root, p.tile)
 }

@@ -17,12 +17,17 @@ import (
 	"paravent/internal/ledger"
 )
 
+// maxLogs bounds the list of logs that is served, in bytes: thousands of them.
+const maxLogs = 1 << 20
+
 // Remote verifies a ledger that is served at an address in the form of C2SP
-// tlog-tiles: the checkpoint, every leaf, every tile, positions, times and the
-// keys' leaves. It can't see the sealed parts, which are not published. client
-// carries whatever authentication is needed and should have a timeout; a server
-// that is slow for ever is left to it and to ctx. The error is ErrUsage where
-// no ledger is served, or ctx's when it ended first.
+// tlog-tiles: of each of its logs the checkpoint, every leaf, every tile,
+// positions, times and the keys' leaves, and how the logs follow each other. An
+// address that serves no list of logs is that of a single one. It can't see the
+// sealed parts, which are not published. client carries whatever authentication
+// is needed and should have a timeout; a server that is slow for ever is left to
+// it and to ctx. The error is ErrUsage where no ledger is served, or ctx's when
+// it ended first.
 func Remote(ctx context.Context, address string, client *http.Client, o Options) (*Result, error) {
 	u, err := url.Parse(strings.TrimRight(address, "/"))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -31,36 +36,70 @@ func Remote(ctx context.Context, address string, client *http.Client, o Options)
 	once := *client
 	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s := &served{address: u.String(), client: &once}
-	r := &Result{}
-	t, err := newTrust(r, o, func() ([]byte, error) { return s.get(ctx, "public.key", 4<<10) })
-	if err != nil {
-		return nil, errors.Join(err, ctx.Err())
+	return within(ctx, func() (*Result, error) {
+		v, err := newVerification(o)
+		if err != nil {
+			return nil, err
+		}
+		if err := v.addresses(ctx, s); err != nil {
+			return nil, errors.Join(err, ctx.Err())
+		}
+		v.whole.unknown("whether the sealed parts are those that were recorded: over the network only the tree is served; verify the folder for that")
+		return v.conclude(ctx)
+	})
+}
+
+// addresses verifies all logs that are served at an address.
+func (v *verification) addresses(ctx context.Context, s *served) error {
+	text, err := s.get(ctx, logsFile, maxLogs)
+	if errors.Is(err, errAbsent) {
+		return v.address(ctx, "", s)
 	}
-	was, err := r.remember(o, t)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	listed, err := parseLogs(text)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrUsage, logsFile, err)
+	}
+	for _, l := range listed {
+		if err := v.address(ctx, l.name, &served{address: s.address + "/" + l.name, client: s.client}); err != nil {
+			return err
+		}
+		r := v.logs[len(v.logs)-1]
+		if r.key != nil && r.key.vkey != l.key {
+			r.problem(logsFile, unknown, unknown, "it is listed with another key than it serves: %s", l.key)
+		}
+		if r.Size < l.size {
+			r.problem(logsFile, unknown, unknown, "it is listed with %d records and serves %d", l.size, r.Size)
+		}
+	}
+	return nil
+}
+
+// address verifies one log that is served.
+func (v *verification) address(ctx context.Context, name string, s *served) error {
+	r := v.begin(name)
+	r.file = checkpointFile
+	err := v.readKey(r, func() ([]byte, error) { return s.get(ctx, publicFile, 4<<10) })
+	if err != nil || r.key == nil {
+		return err
+	}
+	if err := v.recall(r); err != nil {
+		return err
 	}
 	if r.published, err = s.get(ctx, checkpointFile, maxNote); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrUsage, err), ctx.Err())
+		return fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	head, err := parseCheckpoint(r.published, t.origin, t.pub)
-	if err != nil {
+	if r.head, err = parseCheckpoint(r.published, r.key.origin, r.key.pub); err != nil {
 		r.problem(checkpointFile, unknown, unknown, "the checkpoint does not verify: %v", err)
-		return r, r.conclude(o, t, was, nil, 0)
+		return nil
 	}
-	r.Size, r.Root, r.Checkpoint, r.Heads = head.Size, head.Root, formatCheckpoint(*head, t.pub), 1
-	c := newChain(r, t, o, was)
-	c.o.watch[head.Size] = true
-	f := &fetching{served: s, chain: c, r: r, head: head}
-	if err := f.run(ctx); err != nil {
-		return nil, err
-	}
-	var witnessed uint64
-	if t.cosigned(&r.Report, checkpointFile, r.published) {
-		witnessed = head.Size
-	}
-	r.unknown("whether the sealed parts are those that were recorded: over the network only the tree is served; verify the folder for that")
-	return r, r.conclude(o, t, was, c.roots, witnessed)
+	r.Size, r.Root, r.checkpoint, r.Heads = r.head.Size, r.head.Root, formatCheckpoint(*r.head, r.key.pub), 1
+	j := v.journal(r)
+	j.o.watch[r.head.Size] = true
+	f := &fetching{served: s, journal: j, r: r, head: r.head}
+	return f.run(ctx)
 }
 
 // served is a ledger at an address.
@@ -110,9 +149,9 @@ func (s *served) tile(ctx context.Context, id tileID, path func(tileID) string, 
 // fetching is one verification over the network.
 type fetching struct {
 	*served
-	chain *chain
-	r     *Result
-	head  *ledger.SignedHead
+	journal *journal
+	r       *logRun
+	head    *ledger.SignedHead
 }
 
 // fetched is one tile of leaf hashes with its leaves.
@@ -192,7 +231,7 @@ func (f *fetching) fetch(ctx context.Context, id tileID) *fetched {
 	} else {
 		out.tile = tile[:id.width*tlog.HashSize]
 	}
-	bundle, got, err := f.tile(ctx, id, tileID.entriesPath, tileWidth*(2+maxEntry))
+	bundle, got, err := f.tile(ctx, id, tileID.entriesPath, maxEntries)
 	if err == nil {
 		out.leaves, err = parseBundle(bundle, got.width)
 	}
@@ -233,14 +272,14 @@ func (t *treeCheck) take(got *fetched) error {
 		if got.tile != nil && h != ledger.Hash(got.tile[i*tlog.HashSize:]) {
 			name("the entry doesn't hash to what %s says", got.id.path())
 		}
-		t.f.chain.o.leaf(t.s, at, leaf, name)
+		t.f.journal.o.leaf(t.s, at, leaf, name)
 		if t.s.whole {
 			if err := t.build.add(h); err != nil {
 				return err
 			}
 		}
 	}
-	if told := t.f.chain.o.told; told != nil {
+	if told := t.f.journal.o.told; told != nil {
 		told(len(got.leaves))
 	}
 	return nil
@@ -275,7 +314,7 @@ func (t *treeCheck) compare(id tileID, want []ledger.Hash) {
 
 // finish checks the right edge and the root.
 func (t *treeCheck) finish() error {
-	c, r := t.f.chain, t.f.r
+	j, r := t.f.journal, t.f.r
 	if t.s.whole {
 		for level := 1; level < len(t.build.levels); level++ {
 			if hashes := t.build.levels[level]; len(hashes) > 0 {
@@ -290,8 +329,10 @@ func (t *treeCheck) finish() error {
 	r.Count += t.s.count - len(t.s.problems)
 	r.Add(t.s.problems...)
 	r.Notes = append(r.Notes, t.s.notes...)
-	c.keys.join(&r.Report, t.s)
-	c.roots = t.s.roots
+	t.s.batches = 1
+	j.joinEnds(t.s)
+	j.keys.join(&r.Report, t.s)
+	r.roots, r.next, r.end = t.s.roots, j.next, j.end
 	return t.ctx.Err()
 }
 

@@ -2,11 +2,11 @@ package audit
 
 import (
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"paravent/internal/ledger"
@@ -38,8 +38,20 @@ type stretch struct {
 	used      map[ledger.KeyID]use
 	start     moment // first and last times read from the clock
 	stop      moment
-	kinds     map[ledger.Kind]uint64
+	first     uint64             // its first record
+	follows   bool               // record 0 says that there was a log before
+	next      *ledger.Succession // what it says of that
+	ending    *ending            // the record that froze the log
 }
+
+// An ending is the record that froze a log.
+type ending struct {
+	record uint64
+	next   string // verifier key of the next log
+}
+
+// behindTheEnd is said of a record behind the one that froze its log.
+const behindTheEnd = "it stands behind record %d, which froze this log: nothing may follow that"
 
 // A moment is a time that was read from the ledger's clock.
 type moment struct {
@@ -66,14 +78,14 @@ type use struct {
 
 // A reading is what a segment is read for.
 type reading struct {
+	dir     string // of the log; "" over the network
 	journal *ledger.Inspection
-	pub     ed25519.PublicKey
-	origin  string
-	key     ledger.Hash     // SHA-256 of pub
-	watch   map[uint64]bool // sizes of which the root is wanted
-	hashes  bool            // leaf hashes are wanted
-	quick   bool            // of a segment's signatures, only the last is checked
-	told    func(records int)
+	*logKey
+	sum    ledger.Hash     // SHA-256 of the key
+	watch  map[uint64]bool // sizes of which the root is wanted
+	hashes bool            // leaf hashes are wanted
+	quick  bool            // of a segment's signatures, only the last is checked
+	told   func(records int)
 }
 
 func (s *stretch) problem(p Problem) {
@@ -84,7 +96,7 @@ func (s *stretch) problem(p Problem) {
 }
 
 func newStretch(file string) *stretch {
-	return &stretch{file: file, roots: map[uint64]ledger.Hash{}, used: map[ledger.KeyID]use{}, kinds: map[ledger.Kind]uint64{}}
+	return &stretch{file: file, roots: map[uint64]ledger.Hash{}, used: map[ledger.KeyID]use{}}
 }
 
 // read reads one segment of which limit bytes count (below 0: it's the last).
@@ -93,6 +105,11 @@ func newStretch(file string) *stretch {
 func (o *reading) read(ctx context.Context, number uint64, limit int64, before *stretch) *stretch {
 	s := newStretch(ledger.SegmentFile(number))
 	s.number = number
+	if err := regular(filepath.Join(o.dir, s.file)); err != nil {
+		s.problem(Problem{File: s.file, Byte: unknown, Record: unknown, What: "the segment can't be read: " + err.Error()})
+		s.headless = true
+		return s
+	}
 	r, head, err := o.journal.Read(number, limit)
 	if err != nil {
 		s.problem(problemOf(err))
@@ -149,6 +166,9 @@ func (o *reading) batch(s *stretch, b *ledger.Batch) {
 	case b.First < s.end:
 		name(b.First, "records %d to %d stand here a second time", b.First, min(s.end, b.End())-1)
 		s.whole = false
+	}
+	if s.batches == 0 {
+		s.first = b.First
 	}
 	for i := range b.Records {
 		o.record(s, b, b.First+uint64(i), &b.Records[i])
@@ -221,7 +241,6 @@ func (o *reading) leaf(s *stretch, at uint64, leaf []byte, name func(string, ...
 		name("%v", err)
 		return false
 	}
-	s.kinds[l.Kind]++
 	o.time(s, &l, name)
 	o.ownKind(s, &l, name)
 	return true
@@ -249,8 +268,11 @@ func (o *reading) time(s *stretch, l *ledger.Leaf, name func(string, ...any)) {
 
 // ownKind checks what a leaf of the ledger's own kinds says.
 func (o *reading) ownKind(s *stretch, l *ledger.Leaf, name func(string, ...any)) {
-	if l.Position == 0 && (l.Kind != ledger.KindStart || string(l.Detail) != "created") {
-		name("the first record doesn't say that the ledger was created")
+	if l.Position == 0 && l.Kind != ledger.KindNext && (l.Kind != ledger.KindStart || string(l.Detail) != "created") {
+		name("the first record doesn't say that the ledger was created, or which log it follows")
+	}
+	if s.ending != nil && s.ending.record+1 == l.Position {
+		name(behindTheEnd, s.ending.record)
 	}
 	switch l.Kind {
 	case ledger.KindKey:
@@ -280,11 +302,41 @@ func (o *reading) ownKind(s *stretch, l *ledger.Leaf, name func(string, ...any))
 		if len(s.notes) < maxNotes && string(l.Detail) != "opened" && string(l.Detail) != "created" {
 			s.notes = append(s.notes, fmt.Sprintf("record %d: recording resumed after a failed write (%s)", l.Position, l.Detail))
 		}
+	case ledger.KindNext, ledger.KindEnd:
+		o.succession(s, l, name)
 	default:
 		if len(l.Detail) > 0 {
 			name("a record of kind %q with the ledger's own detail", l.Kind)
 		}
 	}
+}
+
+// succession checks a leaf that says which log comes before or behind. What it
+// says of the other log is checked by whoever has that log.
+func (o *reading) succession(s *stretch, l *ledger.Leaf, name func(string, ...any)) {
+	if l.Kind == ledger.KindEnd {
+		if _, err := parseKey(string(l.Detail)); err != nil {
+			name("it freezes the log, but doesn't say which log is next: %v", err)
+		}
+		if s.ending == nil {
+			s.ending = &ending{record: l.Position, next: string(l.Detail)}
+		}
+		return
+	}
+	if l.Position != 0 {
+		name("only a log's first record may say which log it follows")
+		return
+	}
+	s.follows = true
+	next, err := ledger.ParseSuccession(l.Detail)
+	if err != nil {
+		name("what it says of the log before can't be read: %v", err)
+		return
+	}
+	if next.Next != o.vkey {
+		name("the log that it begins is another one than this: %s", next.Next)
+	}
+	s.next = &next
 }
 
 // maxNotes bounds how many notes a segment, and a report, makes.

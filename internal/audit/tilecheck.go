@@ -16,7 +16,7 @@ import (
 // A tileCheck builds the tiles again from the leaf hashes of the journal and
 // holds them against those that were published.
 type tileCheck struct {
-	r     *Result
+	r     *logRun
 	files tileFolder
 	build builder
 	head  *ledger.SignedHead // the published checkpoint; nil: none that verifies
@@ -25,7 +25,7 @@ type tileCheck struct {
 // newTileCheck reads the checkpoint in a ledger's folder; nil where there is
 // neither it nor a tile. It must be called before the journal is read, which
 // then is never behind an honest checkpoint.
-func newTileCheck(r *Result, dir string, c *chain) *tileCheck {
+func newTileCheck(r *logRun, dir string, j *journal) *tileCheck {
 	t := &tileCheck{r: r, files: tileFolder(filepath.Join(dir, TilesFolder))}
 	if _, err := os.Stat(string(t.files)); err != nil {
 		if !errors.Is(err, os.ErrNotExist) {
@@ -35,8 +35,8 @@ func newTileCheck(r *Result, dir string, c *chain) *tileCheck {
 	}
 	msg, err := readFile(filepath.Join(string(t.files), checkpointFile), maxNote)
 	if err == nil {
-		t.head, err = parseCheckpoint(msg, c.o.origin, c.o.pub)
-		r.published = msg
+		t.head, err = parseCheckpoint(msg, j.o.origin, j.o.pub)
+		r.published, r.file, r.head = msg, TilesFolder+"/"+checkpointFile, t.head
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -44,7 +44,7 @@ func newTileCheck(r *Result, dir string, c *chain) *tileCheck {
 	case err != nil:
 		r.problem(TilesFolder+"/"+checkpointFile, unknown, unknown, "the published checkpoint does not verify: %v", err)
 	default:
-		c.o.watch[t.head.Size] = true
+		j.o.watch[t.head.Size] = true
 	}
 	t.build.full = func(level int, n uint64, hashes []ledger.Hash) error {
 		if t.head != nil && n < t.head.Size>>(tileHeight*(level+1)) {
@@ -87,9 +87,9 @@ func (t *tileCheck) required() {
 }
 
 // finish checks the right edge, and the checkpoint itself.
-func (t *tileCheck) finish(c *chain) {
+func (t *tileCheck) finish(j *journal) {
 	const file = TilesFolder + "/" + checkpointFile
-	if c.broken {
+	if j.broken {
 		t.r.note("the tiles were not held against the journal behind its first damage, from record %d on", t.build.size)
 	} else {
 		for level, hashes := range t.build.levels {
@@ -102,7 +102,7 @@ func (t *tileCheck) finish(c *chain) {
 	if t.head.Size == t.build.size {
 		t.required()
 	}
-	root, known := c.roots[t.head.Size]
+	root, known := j.roots[t.head.Size]
 	switch {
 	case t.head.Size > t.r.Size:
 		t.r.problem(file, unknown, int64(t.r.Size), "ROLLED BACK: a checkpoint of %d records is published, but the journal has %d: records were cut off, or an older copy was put in its place", t.head.Size, t.r.Size)

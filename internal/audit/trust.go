@@ -10,76 +10,89 @@ import (
 	"paravent/internal/witness"
 )
 
-// trust is what a verification rests on: the ledger's key and the witnesses'.
-type trust struct {
-	vkey      string
-	origin    string
-	pub       ed25519.PublicKey
-	log       witness.Log
-	witnesses []witness.Verifier
-	need      int
+// A logKey is a log's name and public key.
+type logKey struct {
+	vkey   string // verifier key, "<origin>+<hash>+<base64>"
+	origin string
+	pub    ed25519.PublicKey
+	log    witness.Log
 }
 
-// newTrust reads the keys. The ledger's is taken from where the ledger lies,
-// through beside, when the reader gave none; the report says so.
-func newTrust(r *Result, o Options, beside func() ([]byte, error)) (*trust, error) {
-	t := &trust{vkey: strings.TrimSpace(o.Key), need: o.Need}
-	if t.vkey == "" {
-		text, err := beside()
-		if err != nil {
-			return nil, fmt.Errorf("%w: no key was given, and there is none beside the ledger: %w", ErrUsage, err)
-		}
-		t.vkey = strings.TrimSpace(string(text))
-		r.note("the key beside the ledger was trusted (%s); who can replace the ledger can replace that key too. Get it by another way and give it with --key", t.vkey)
-	}
+// parseKey reads a verifier key.
+func parseKey(vkey string) (*logKey, error) {
+	k := &logKey{vkey: strings.TrimSpace(vkey)}
 	var err error
-	if t.origin, t.pub, err = ledger.ParsePublic(t.vkey); err != nil {
+	if k.origin, k.pub, err = ledger.ParsePublic(k.vkey); err != nil {
+		return nil, err
+	}
+	if k.log, err = witness.LogOf(k.origin, k.pub); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// givenKey reads the key that the reader gave; nil where he gave none.
+func givenKey(o Options) (*logKey, error) {
+	if strings.TrimSpace(o.Key) == "" {
+		return nil, nil
+	}
+	k, err := parseKey(o.Key)
+	if err != nil {
 		return nil, fmt.Errorf("%w: the key: %w", ErrUsage, err)
 	}
-	if t.log, err = witness.LogOf(t.origin, t.pub); err != nil {
-		return nil, fmt.Errorf("%w: the key: %w", ErrUsage, err)
-	}
+	return k, nil
+}
+
+// watchers are the witnesses whose word the reader takes.
+type watchers struct {
+	keys []witness.Verifier
+	need int
+}
+
+// newWatchers reads the witnesses' keys.
+func newWatchers(o Options) (*watchers, error) {
+	w := &watchers{need: o.Need}
 	for _, vkey := range o.Witnesses {
-		w, err := witness.ParseVerifier(strings.TrimSpace(vkey))
+		v, err := witness.ParseVerifier(strings.TrimSpace(vkey))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 		}
-		t.witnesses = append(t.witnesses, w)
+		w.keys = append(w.keys, v)
 	}
-	if t.need <= 0 || t.need > len(t.witnesses) {
-		t.need = len(t.witnesses)
+	if w.need <= 0 || w.need > len(w.keys) {
+		w.need = len(w.keys)
 	}
-	r.Key, r.Origin = t.vkey, t.origin
-	return t, nil
+	return w, nil
 }
 
-// cosigned checks the witnesses' signatures under a published checkpoint, nil
-// when there is none, and returns whether enough of them vouch for it.
-func (t *trust) cosigned(r *Report, file string, msg []byte) bool {
-	if len(t.witnesses) == 0 {
+// cosigned checks the witnesses' signatures under a log's published checkpoint,
+// nil when there is none, and returns whether enough of them vouch for it.
+func (w *watchers) cosigned(r *Report, k *logKey, file string, msg []byte) bool {
+	if len(w.keys) == 0 {
 		return false
 	}
 	if msg == nil {
 		r.problem(file, unknown, unknown, "there is no checkpoint that a witness could have cosigned")
 		return false
 	}
-	c, by, err := witness.Verify(msg, t.log, t.witnesses, t.need)
+	c, by, err := witness.Verify(msg, k.log, w.keys, w.need)
 	switch {
 	case errors.Is(err, witness.ErrTooFew):
-		r.problem(file, unknown, unknown, "the checkpoint of %d records is cosigned by %d of the witnesses that you named, not by %d", c.Size, len(by), t.need)
+		r.problem(file, unknown, unknown, "the checkpoint of %d records is cosigned by %d of the witnesses that you named, not by %d", c.Size, len(by), w.need)
 	case err != nil:
 		r.problem(file, unknown, unknown, "%v", err)
 	}
-	for _, w := range by {
-		r.note("witness %s saw these first %d records on %s", w.Name, c.Size, w.Time.Format("2006-01-02 15:04:05 MST"))
+	for _, s := range by {
+		r.note("witness %s saw these first %d records on %s", s.Name, c.Size, s.Time.Format("2006-01-02 15:04:05 MST"))
 	}
 	return err == nil
 }
 
-// limits says what can't be known from what the reader gave.
-func (t *trust) limits(r *Result, remembered bool, witnessed uint64) {
+// limits says what can't be known from what the reader gave: whether he
+// remembered the ledger, and up to which record witnesses vouch for it, of how many.
+func limits(r *Report, remembered bool, witnessed, end uint64) {
 	switch {
-	case witnessed > 0 && witnessed < r.Size:
+	case witnessed > 0 && witnessed < end:
 		r.unknown("records from %d on stand on the ledger's own key alone: the witnesses that you named haven't cosigned them yet", witnessed)
 	case witnessed == 0 && remembered:
 		r.unknown("records that came after your last visit stand on the ledger's own key alone, and newer ones than these could have been cut off; a witness (--witness) would tell")

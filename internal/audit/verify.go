@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"paravent/internal/ledger"
@@ -20,8 +21,9 @@ var ErrUsage = errors.New("can't be verified")
 
 // Options says what is verified, and against what.
 type Options struct {
-	// Key is the ledger's verifier key, "<origin>+<hash>+<base64>"; "": the one
-	// beside the ledger is trusted, and the report says so.
+	// Key is a verifier key, "<origin>+<hash>+<base64>": the log's, or of a ledger
+	// of several logs that of any of them, or of the one before the first; "": the
+	// one beside the ledger is trusted, and the report says so.
 	Key string
 	// Witnesses are verifier keys of witnesses; Need of them must have cosigned
 	// the published checkpoint. Need 0: all.
@@ -45,102 +47,222 @@ type Options struct {
 // A Result is a report and what it rests on.
 type Result struct {
 	Report
-	Key        string // the verifier key that was used
-	Checkpoint []byte // signed note of the last head
+	First      uint64    // number, in the whole ledger, of the first record that was verified
+	Key        string    // verifier key of the log; of several, of the last
+	Checkpoint []byte    // signed note of the last head
+	Logs       []LogPart // in their order; one where a log was verified by itself
 
 	// Destroyed are the keys that a leaf says were destroyed.
 	Destroyed map[ledger.KeyID]Destroyed
+}
 
-	published []byte    // the checkpoint in the folder or at the address, as it lies there
-	seen      time.Time // when the reader kept his checkpoint
+// A LogPart is what was found of one log of a ledger.
+type LogPart struct {
+	Name     string // of its folder or address, such as "0001"; "" where it was verified by itself
+	Origin   string
+	Key      string // verifier key
+	Base     uint64 // number, in the whole ledger, of its first record; 0 where it was verified by itself
+	Size     uint64 // records
+	Root     ledger.Hash
+	Frozen   bool   // its last record says that another log follows
+	Segments int    // of its journal; 0 over the network
+	Heads    int    // signed heads that were checked
+	Keys     int    // of persons, made known in it
+	Erased   int    // of persons, destroyed in it
+	Problems int    // found in it
+	Last     []byte // checkpoint of its last head, a signed note
 }
 
 // Destroyed is what the first leaf that names a destroyed key says.
 type Destroyed struct {
-	Record uint64 // of the leaf
+	Record uint64 // number of the leaf; its position where a log was verified by itself
 	At     time.Time
 }
 
-// publicFile is the verifier key's file in a ledger's folder.
+// publicFile is the verifier key's file in a log's folder.
 const publicFile = "public.key"
 
-// Folder verifies a ledger's folder: every batch, leaf, sealed part, signed
+// Folder verifies the folder of one log: every batch, leaf, sealed part, signed
 // head, position and time, the tree, the keys' leaves, and the tiles and
 // checkpoint where they're there. What is wrong stands in the result. The error
-// is ErrUsage when there's no ledger, or ctx's when it ended first.
+// is ErrUsage when there's no log, or ctx's when it ended first. Of a log that
+// follows another, or that another follows, it says what it can't tell by itself.
 func Folder(ctx context.Context, dir string, o Options) (*Result, error) {
-	r := &Result{}
-	if _, err := ledger.Inspect(dir); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	t, err := newTrust(r, o, func() ([]byte, error) { return readFile(filepath.Join(dir, publicFile), 4<<10) })
-	if err != nil {
-		return nil, err
-	}
-	was, err := r.remember(o, t)
-	if err != nil {
-		return nil, err
-	}
-	c := newChain(r, t, o, was)
-	// The checkpoint is read before the journal is listed: so an honest journal
-	// that is being written is never behind it.
-	tiles := newTileCheck(r, dir, c)
-	if tiles != nil {
-		c.o.hashes, c.sink = true, tiles.add
-	}
-	before := idsOf(o.Table)
-	list := readForgotten(dir, t)
-	if c.o.journal, err = ledger.Inspect(dir); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	if err := c.run(ctx); err != nil {
-		return nil, err
-	}
-	c.finish(r)
-	c.keys.list(&r.Report, list, readForgotten(dir, t))
-	r.Destroyed = c.keys.destroyed()
-	var witnessed uint64
-	if t.cosigned(&r.Report, TilesFolder+"/"+checkpointFile, r.published) {
-		witnessed = tiles.head.Size
-	}
-	if tiles != nil {
-		tiles.finish(c)
-	}
-	if o.Table != nil {
-		if err := c.keys.table(ctx, &r.Report, o.Table, before); err != nil {
+	return within(ctx, func() (*Result, error) {
+		v, err := newVerification(o)
+		if err != nil {
 			return nil, err
 		}
-	}
-	return r, r.conclude(o, t, was, c.roots, witnessed)
+		if err := v.folder(ctx, "", dir); err != nil {
+			return nil, err
+		}
+		return v.conclude(ctx)
+	})
 }
 
-// newChain returns the chain for a journal or what is served of one.
-func newChain(r *Result, t *trust, o Options, was *ledger.SignedHead) *chain {
-	own := &reading{pub: t.pub, origin: t.origin, key: sha256.Sum256(t.pub), watch: map[uint64]bool{}, told: o.Told, quick: o.Quick}
-	if was != nil {
-		own.watch[was.Size] = true
+// within returns f's answer, or ctx's error as soon as ctx ends: a disk or a pipe
+// that never answers keeps f, and nobody waits for it.
+func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
 	}
-	return &chain{report: &r.Report, o: own, keys: keyBook{keys: map[ledger.KeyID]*keyState{}},
-		roots: map[uint64]ledger.Hash{}, kinds: map[ledger.Kind]uint64{}}
+	done := make(chan answer, 1)
+	go func() {
+		value, err := f()
+		done <- answer{value, err}
+	}()
+	select {
+	case a := <-done:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
-// conclude compares with what the reader kept, says what can't be known, and
-// keeps what is sound.
-func (r *Result) conclude(o Options, t *trust, was *ledger.SignedHead, roots map[uint64]ledger.Hash, witnessed uint64) error {
-	r.compareKept(was, roots)
-	if o.Quick && r.Segments > 0 {
-		r.unknown("whether every signed head in the journal is intact: only the last of each segment was checked (--quick); every record is under it")
+// A verification is under way: of one log, or of several in their order.
+type verification struct {
+	o        Options
+	given    *logKey // the reader's own; nil: none
+	watchers *watchers
+	book     *keyBook
+	before   map[ledger.KeyID]bool // rows of the key table before a journal was read
+	logs     []*logRun
+	whole    Report // what concerns no single log
+	pending  string // verifier key of a next log that is being made; "": none
+}
+
+func newVerification(o Options) (*verification, error) {
+	v := &verification{o: o, book: newKeyBook()}
+	var err error
+	if v.given, err = givenKey(o); err != nil {
+		return nil, err
 	}
-	t.limits(r, was != nil, witnessed)
-	if o.Memory == nil || !r.Sound() {
+	if v.watchers, err = newWatchers(o); err != nil {
+		return nil, err
+	}
+	v.before = idsOf(o.Table)
+	return v, nil
+}
+
+// A logRun is the verification of one log.
+type logRun struct {
+	Report
+	name   string
+	key    *logKey // nil: it has none that can be read, and nothing was verified
+	beside bool    // the key is the one that lay beside the log
+	base   uint64  // number of its first record in the whole ledger
+
+	was   *ledger.SignedHead // what the reader kept; nil: nothing
+	seen  time.Time          // when he kept it
+	roots map[uint64]ledger.Hash
+
+	next       *ledger.Succession // what its first record says; nil: it follows no other log
+	end        *ending            // what froze it; nil: nothing did
+	checkpoint []byte             // signed note of its last head
+	published  []byte             // the checkpoint in the folder or at the address, as it lies there
+	file       string             // where that lies
+	head       *ledger.SignedHead // what it states; nil: nothing that verifies
+}
+
+// begin begins the next log.
+func (v *verification) begin(name string) *logRun {
+	r := &logRun{name: name, file: TilesFolder + "/" + checkpointFile, roots: map[uint64]ledger.Hash{}}
+	v.logs = append(v.logs, r)
+	v.book.open(name)
+	return r
+}
+
+// alone says whether one log is verified by itself.
+func (v *verification) alone() bool { return len(v.logs) == 1 && v.logs[0].name == "" }
+
+// readKey reads the key that lies beside a log, with read. A log by itself must
+// be the one whose key the reader gave; of several logs each must have its own,
+// or be the one that the log before names, and whether the reader's is among
+// them is seen in the end.
+func (v *verification) readKey(r *logRun, read func() ([]byte, error)) error {
+	if r.name == "" && v.given != nil {
+		r.key, r.Origin = v.given, v.given.origin
 		return nil
 	}
-	return o.Memory.keep(r, o.Place)
+	text, err := read()
+	if err == nil {
+		r.key, err = parseKey(string(text))
+	}
+	switch {
+	case err == nil:
+		r.beside, r.Origin = true, r.key.origin
+		return nil
+	case r.name == "":
+		return fmt.Errorf("%w: no key was given, and there is none beside the ledger: %w", ErrUsage, err)
+	}
+	r.problem(publicFile, unknown, unknown, "the log's key can't be read: %v", err)
+	r.key = v.given
+	if n := len(v.logs); n > 1 && v.logs[n-2].end != nil {
+		if named, err := parseKey(v.logs[n-2].end.next); err == nil {
+			r.key = named
+		}
+	}
+	if r.key != nil {
+		r.Origin = r.key.origin
+	}
+	return nil
+}
+
+// folder verifies the log in dir.
+func (v *verification) folder(ctx context.Context, name, dir string) error {
+	r := v.begin(name)
+	if _, err := ledger.Inspect(dir); err != nil {
+		if name == "" {
+			return fmt.Errorf("%w: %w", ErrUsage, err)
+		}
+		r.problem("", unknown, unknown, "there is no journal: %v", err)
+		return nil
+	}
+	err := v.readKey(r, func() ([]byte, error) { return readFile(filepath.Join(dir, publicFile), 4<<10) })
+	if err != nil || r.key == nil {
+		return err
+	}
+	if err := v.recall(r); err != nil {
+		return err
+	}
+	j := v.journal(r)
+	j.o.dir = dir
+	// The checkpoint is read before the journal is listed: so an honest journal
+	// that is being written is never behind it.
+	tiles := newTileCheck(r, dir, j)
+	if tiles != nil {
+		j.o.hashes, j.sink = true, tiles.add
+	}
+	list := readForgotten(dir, r.key)
+	if j.o.journal, err = ledger.Inspect(dir); err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if err := j.run(ctx); err != nil {
+		return err
+	}
+	j.finish(r)
+	v.book.list(&r.Report, list, readForgotten(dir, r.key))
+	if tiles != nil {
+		tiles.finish(j)
+	}
+	return nil
+}
+
+// journal returns the journal of a log, to be read.
+func (v *verification) journal(r *logRun) *journal {
+	o := &reading{logKey: r.key, sum: sha256.Sum256(r.key.pub), watch: map[uint64]bool{}, told: v.o.Told, quick: v.o.Quick}
+	if r.was != nil {
+		o.watch[r.was.Size] = true
+	}
+	return &journal{report: &r.Report, o: o, keys: v.book, roots: r.roots}
 }
 
 // finish fills in what the last segment says.
-func (c *chain) finish(r *Result) {
-	s := c.before
+func (j *journal) finish(r *logRun) {
+	r.next, r.end = j.next, j.end
+	s := j.before
 	if s == nil || s.batches == 0 {
 		if r.Sound() {
 			r.problem("", unknown, unknown, "the last segment holds no record")
@@ -152,17 +274,35 @@ func (c *chain) finish(r *Result) {
 		r.note("the last %d bytes are a batch whose write never ended: nobody had a receipt of it", s.torn)
 	}
 	head := s.last
-	head.Origin = c.o.origin
-	r.Checkpoint = formatCheckpoint(head, c.o.pub)
+	head.Origin = j.o.origin
+	r.checkpoint = formatCheckpoint(head, j.o.pub)
+}
+
+// regular returns an error unless a file of that name can be read like one: a
+// pipe, for example, might never end.
+func regular(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: it is no file", filepath.Base(path))
+	}
+	return err
 }
 
 // readFile reads a file of at most that many bytes.
 func readFile(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
+	// Without O_NONBLOCK, opening a pipe waits for whoever writes to it.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close() // only read
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: it is no file", filepath.Base(path))
+	}
+	if err != nil {
+		return nil, err
+	}
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {
 		err = fmt.Errorf("%s: more than %d bytes", filepath.Base(path), most)
