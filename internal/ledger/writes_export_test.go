@@ -6,13 +6,28 @@ import (
 )
 
 // OnAll is On, and counts what else changes the disk: cutting a file that was
-// opened to be read, and removing one. A file goes by its newest name.
+// opened to be read, and removing one. A file goes by its newest name. Nothing is
+// synced in truth: what a fault loses is overwritten, which is worse.
 func (x *Faults) OnAll(o Options) Options {
 	o.disk = func(dir string) disk {
-		return &wholeDisk{faultyDisk: faultyDisk{folder(dir), x}, made: map[string]*faultyFile{}}
+		return &wholeDisk{faultyDisk: faultyDisk{lazyDisk{folder(dir)}, x}, made: map[string]*faultyFile{}}
 	}
 	return o
 }
+
+type lazyDisk struct{ disk }
+
+func (d lazyDisk) create(name string) (file, error) {
+	f, err := d.disk.create(name)
+	return unsyncedFile{f}, err
+}
+
+func (d lazyDisk) open(name string) (file, error) {
+	f, err := d.disk.open(name)
+	return unsyncedFile{f}, err
+}
+
+func (lazyDisk) sync() error { return nil }
 
 type wholeDisk struct {
 	faultyDisk
