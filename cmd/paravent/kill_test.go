@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"paravent/internal/access"
+	"paravent/internal/chain"
 	"paravent/internal/ledger"
 	"paravent/internal/lookup"
 	"paravent/internal/policy"
@@ -45,11 +46,13 @@ func TestKilledInAStormNoReleasedLookupIsLost(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("kill %d of %d", i+1, kills)
 		}
+		if (i+1)%50 == 0 {
+			t.Logf("%d of %d kills, %d look-ups released, %d records", i+1, kills, released, seen)
+		}
 	}
 	if released < kills {
 		t.Fatalf("only %d look-ups were released over %d kills: the storm is too weak to prove anything", released, kills)
 	}
-	t.Logf("%d kills, %d look-ups released, %d records", kills, released, seen)
 }
 
 // stormFolder is a folder that serve runs on, with people who may look.
@@ -254,7 +257,7 @@ func (f *stormFolder) check(t *testing.T, got []disclosed, from uint64) uint64 {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	l, err := ledger.Open(filepath.Join(data, ledgerFolder), ledger.Options{Clock: realClock, Keys: st.Keys()})
+	l, err := chain.Open(filepath.Join(data, ledgerFolder), chain.Options{Ledger: ledger.Options{Clock: realClock, Keys: st.Keys()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +280,7 @@ func (f *stormFolder) check(t *testing.T, got []disclosed, from uint64) uint64 {
 		if !ok {
 			continue
 		}
-		at[r.Position] = place{r.Hash, r.Kind, d.Lookup.ID}
+		at[r.Number] = place{r.Hash, r.Kind, d.Lookup.ID}
 		key := fmt.Sprint(r.Kind, d.Lookup.ID)
 		if d.Lookup.ID != "" && once[key] {
 			t.Errorf("record %d: the %s of look-up %s is there twice", r.Position, r.Kind, d.Lookup.ID)
@@ -292,7 +295,7 @@ func (f *stormFolder) check(t *testing.T, got []disclosed, from uint64) uint64 {
 			if err := want.receipt.Verify(l.Public()); err != nil {
 				t.Errorf("look-up %s: the receipt of its %s doesn't verify: %v", g.Lookup, want.kind, err)
 			}
-			have := at[want.receipt.Position]
+			have := at[want.receipt.Number]
 			if have != (place{want.receipt.Hash, want.kind, g.Lookup}) {
 				t.Errorf("look-up %s was released, but record %d, its %s, is %+v", g.Lookup, want.receipt.Position, want.kind, have)
 			}
