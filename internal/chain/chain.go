@@ -28,6 +28,8 @@ type Options struct {
 	// follows. Where it's nil, fails, or returns another one than the last, the log's own head
 	// is taken, which nobody cosigned; the operator's log says so.
 	Checkpoint func(logDir string) ([]byte, error)
+
+	step func(step string) // tests look here at what a crash would leave
 }
 
 // A Chain is an open ledger of one or more logs. Its methods may be called by
@@ -200,6 +202,13 @@ func (c *Chain) Returned() []string {
 	}
 	slices.Sort(persons)
 	return slices.Compact(persons)
+}
+
+// at says that a step is done.
+func (o Options) at(step string) {
+	if o.step != nil {
+		o.step(step)
+	}
 }
 
 // log returns the operator's log.

@@ -92,7 +92,7 @@ func (k *table) has(person string) bool {
 }
 
 func options(k *table) chain.Options {
-	return chain.Options{Ledger: ledger.Options{Node: "n1", Clock: time.Now, Keys: k, Probe: 5 * time.Millisecond}}
+	return chain.Options{Ledger: ledger.Options{Node: "n1", Clock: time.Now, Keys: k, Probe: 5 * time.Millisecond, SegmentBytes: 256 << 10}}
 }
 
 // create makes a chain in a new folder.

@@ -14,7 +14,7 @@ import (
 
 // open opens all logs, oldest first, and makes the one that a frozen last log names.
 func (c *Chain) open() error {
-	if err := c.finishDrops(); err != nil {
+	if err := finishDrops(c.dir, c.o); err != nil {
 		return err
 	}
 	f, err := list(c.dir)
@@ -85,10 +85,12 @@ func (c *Chain) makeNext(n int) error {
 	} else if err != nil {
 		return err
 	}
+	c.o.at("next made")
 	err = os.Rename(made, filepath.Join(c.dir, logName(n)))
 	if err = errors.Join(err, syncFolder(c.dir)); err != nil {
 		return fmt.Errorf("ledger: name log %s: %w", logName(n), err)
 	}
+	c.o.at("next named")
 	c.o.log().Info("a new log follows the frozen one", "log", logName(n), "before", before.Origin(), "records", before.Base()+before.Size())
 	return nil
 }
@@ -144,7 +146,10 @@ func (c *Chain) Freeze(ctx context.Context) (ledger.SignedHead, error) {
 	if err != nil {
 		return ledger.SignedHead{}, fmt.Errorf("ledger: prepare the next log; nothing is frozen: %w", err)
 	}
-	return c.Last().Freeze(ctx, key)
+	c.o.at("key made")
+	head, err := c.Last().Freeze(ctx, key)
+	c.o.at("frozen")
+	return head, err
 }
 
 // prepareNext makes the folder with the key of the log that is to follow, or
