@@ -77,7 +77,12 @@ type stories struct {
 
 func newStories(t *testing.T, same, size int64) *stories {
 	t.Helper()
-	skey, vkey, err := note.GenerateKey(rand.Reader, "paravent/test/0123456789abcdef")
+	return newStoriesOf(t, "paravent/test/0123456789abcdef", same, size)
+}
+
+func newStoriesOf(t *testing.T, origin string, same, size int64) *stories {
+	t.Helper()
+	skey, vkey, err := note.GenerateKey(rand.Reader, origin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +144,11 @@ func (s *stories) body(t *testing.T, story int, old, size int64) string {
 }
 
 func (p *witnessProcess) post(body string) (int, string, error) {
-	resp, err := http.Post(p.url+"/add-checkpoint", "text/plain", strings.NewReader(body))
+	return p.postTo("/add-checkpoint", body)
+}
+
+func (p *witnessProcess) postTo(path, body string) (int, string, error) {
+	resp, err := http.Post(p.url+path, "text/plain", strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
@@ -228,5 +237,66 @@ func TestAKilledWitnessSignsOneStory(t *testing.T) {
 	}
 	if err := p.cmd.Wait(); err != nil {
 		t.Errorf("Ctrl-C: %v", err)
+	}
+}
+
+// end is the succession of the first story's tree of that size to another log.
+func (s *stories) end(t *testing.T, size int64, next witness.Log) string {
+	t.Helper()
+	root, err := tlog.TreeHash(size, s.reader(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("paravent/succession/v1\n%s\n%d\n%s\n%d\n%s\n", s.signer.Name(), size, root, size, next)
+	msg, err := note.Sign(&note.Note{Text: text}, s.signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, checkpoint, _ := strings.Cut(s.body(t, 0, size, size), "\n\n")
+	return string(msg) + "\n" + checkpoint
+}
+
+// G4: a witness that is killed while it follows a log has followed it wholly or
+// not at all, and what it followed it still knows.
+func TestAKilledWitnessRemembersWhatItFollowed(t *testing.T) {
+	old, next := newStories(t, 5, 9), newStories(t, 5, 9)
+	dir := t.TempDir()
+	args := []string{"--dir", filepath.Join(dir, "w"), "--log", old.log.String()}
+	// The two have one name in newStories, as a forger's would: it's no successor.
+	p := startWitness(t, args...)
+	if status, text, err := p.post(old.body(t, 0, 0, 9)); err != nil || status != http.StatusOK {
+		t.Fatalf("%d %s %v", status, text, err)
+	}
+	if status, _, err := p.postTo("/add-log", old.end(t, 9, next.log)); err != nil || status != http.StatusBadRequest {
+		t.Fatalf("%d %v", status, err)
+	}
+	next = newStoriesOf(t, "paravent/test/0002", 5, 9)
+	p.kill()
+	for i := range 6 {
+		p = startWitness(t, args...)
+		killed := make(chan struct{})
+		go func() {
+			time.Sleep(time.Duration(i) * 2 * time.Millisecond)
+			p.kill()
+			close(killed)
+		}()
+		if status, text, err := p.postTo("/add-log", old.end(t, 9, next.log)); err == nil && status != http.StatusOK {
+			t.Fatalf("%d %s", status, text)
+		}
+		<-killed
+	}
+	p = startWitness(t, args...)
+	if status, text, err := p.postTo("/add-log", old.end(t, 9, next.log)); err != nil || status != http.StatusOK {
+		t.Fatalf("%d %s %v", status, text, err)
+	}
+	p.kill()
+	p = startWitness(t, args...)
+	if status, text, err := p.post(next.body(t, 0, 0, 9)); err != nil || status != http.StatusOK {
+		t.Fatalf("the log that follows: %d %s %v", status, text, err)
+	}
+	p.kill()
+	p = startWitness(t, append(args, "--no-follow")...)
+	if status, _, err := p.post(next.body(t, 0, 9, 9)); err != nil || status != http.StatusNotFound {
+		t.Errorf("--no-follow: %d %v", status, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/mod/sumdb/note"
 
 	"paravent/internal/witness"
 )
@@ -68,6 +69,41 @@ func FuzzWitnessAnswersAnything(f *testing.F) {
 		case 400, 403, 404, 409, 413, 422:
 		default:
 			t.Errorf("status %d", rec.Code)
+		}
+	})
+}
+
+// Whatever is brought as a succession, the witness answers, and follows only what
+// the log's key signed.
+func FuzzWitnessFollowsOnlyWhatTheLogSigned(f *testing.F) {
+	const text = "paravent/succession/v1\nparavent/a/01\n3\n"
+	f.Add(text)
+	f.Add("old 0\n\n" + text)
+	f.Add(text + "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n3\nparavent/a/02+00000000+AQ==\n\n— paravent/a/01 AAAA\n\nparavent/a/01\n3\n")
+	const origin = "paravent/a/01"
+	_, vkey, err := note.GenerateKey(nil, origin)
+	if err != nil {
+		f.Fatal(err)
+	}
+	log, err := witness.ParseLog(vkey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	dir := f.TempDir()
+	if err := witness.Create(dir, "w1"); err != nil {
+		f.Fatal(err)
+	}
+	w, err := witness.Open(witness.Options{Dir: dir, Logs: []witness.Log{log}, Clock: newClock().now, PerSecond: 1e9})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b string) {
+		rec := httptest.NewRecorder()
+		w.ServeHTTP(rec, httptest.NewRequest("POST", "/add-log", strings.NewReader(b)))
+		switch rec.Code {
+		case 400, 403, 404, 413:
+		default:
+			t.Errorf("status %d: %s", rec.Code, rec.Body)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package witness_test
 import (
 	"context"
 	"crypto/ed25519"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -104,4 +105,60 @@ func TestTheLedgersOwnHeadsAreCosigned(t *testing.T) {
 		t.Error("a log without name and key was taken")
 	}
 	r.noAlarm()
+}
+
+// The ledger is rotated as users rotate it: its last checkpoint is cosigned, the
+// next log begins with it, and the witnesses follow.
+func TestTheLedgersOwnSuccessionIsFollowed(t *testing.T) {
+	o := newOpened(t)
+	r := newRigOf(t, o)
+	p := o.publisher(r, witness.Policy{Need: 1})
+	o.record()
+	p.Round(t.Context())
+	nextDir := filepath.Join(t.TempDir(), "0002")
+	if err := os.Mkdir(nextDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	nextKey, err := ledger.NewKey(nextDir, ledgerOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := o.l.Freeze(t.Context(), nextKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := p.Last(t.Context(), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, by, err := witness.Verify(last, o.log, []witness.Verifier{r.w.Verifier()}, 1); err != nil || c.Size != head.Size || len(by) != 1 {
+		t.Fatalf("got %+v %v", c, err)
+	}
+	if err := ledger.CreateNext(nextDir, ledgerOptions(), o.l, last); err != nil {
+		t.Fatal(err)
+	}
+	next := openAt(t, nextDir)
+	s, ok := next.l.Succession()
+	if !ok {
+		t.Fatal("the next log follows none")
+	}
+	next.record()
+	q, err := witness.NewPublisher(witness.PublisherOptions{
+		Heads: next.l, Proofs: next.tiles, Store: next.tiles, Clock: r.clock.now,
+		Policy: witness.Policy{Witnesses: []witness.Peer{r.peer("w1")}, Need: 1},
+		Successions: func(context.Context) ([]witness.Link, error) {
+			return []witness.Link{{Succession: s, Before: o.tiles}}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Round(t.Context())
+	if state := q.State(); !state.OK || state.Cosigned != next.l.Size() || state.Key != nextKey {
+		t.Errorf("got %+v", state)
+	}
+	r.restart()
+	if rep := r.report(); !rep.OK || len(rep.Logs) != 2 {
+		t.Errorf("got %+v", rep)
+	}
 }

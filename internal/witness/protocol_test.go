@@ -345,6 +345,11 @@ func TestThePageTellsInPlainWords(t *testing.T) {
 	if got := page(); !strings.Contains(got, "ALARM") || !strings.Contains(got, "It has been rewritten") {
 		t.Errorf("after a fork: %s", got)
 	}
+	next := newFakeLog(t, "paravent/a/02").grow(1)
+	r.mustFollow(l, 5, l.fork(5).end(5, 0, next))
+	if got := page(); !strings.Contains(got, "ended; followed by <code>paravent/a/02") || !strings.Contains(got, "follows paravent/a/&lt;b&gt;, which signed that") {
+		t.Errorf("after a succession: %s", got)
+	}
 	for path, want := range map[string]int{"/page.css": 200, "/nothing": 404, "/add-checkpoint": 405, "/signing.key": 404, "/page.html": 404} {
 		rec := httptest.NewRecorder()
 		r.w.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
