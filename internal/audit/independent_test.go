@@ -182,6 +182,122 @@ func indyJournal(dir, vkey string) (leaves [][]byte, err error) {
 	return leaves, nil
 }
 
+// indyDetail returns the kind and the detail of a leaf.
+func indyDetail(leaf []byte) (kind, detail string) {
+	at := 26 + 1 + int(leaf[26]) // behind the node
+	kind = string(leaf[at+1 : at+1+int(leaf[at])])
+	at += 1 + len(kind)
+	at += 1 + int(leaf[at]) // behind the outcome
+	return kind, string(leaf[at+2 : at+2+int(binary.LittleEndian.Uint16(leaf[at:]))])
+}
+
+// indyRoot returns the root of the tree of these leaves.
+func indyRoot(leaves [][]byte) (tlog.Hash, error) {
+	tree := &indyTree{}
+	for i, leaf := range leaves {
+		if err := tree.add(int64(i), tlog.RecordHash(leaf)); err != nil {
+			return tlog.Hash{}, err
+		}
+	}
+	return tlog.TreeHash(int64(len(leaves)), tree)
+}
+
+// indyFollows verifies that a log with the key newKey, whose first record has
+// that detail, follows the log with the key oldKey, which ended as tree, and
+// returns the number of its first record.
+func indyFollows(detail, newKey, oldKey string, tree tlog.Tree) (base uint64, err error) {
+	parts := strings.SplitN(detail, "\n\n", 3)
+	if len(parts) != 3 {
+		return 0, errors.New("succession: its form")
+	}
+	text, lines := parts[0]+"\n", strings.Split(parts[0], "\n")
+	origin, pub, id, err := indyKey(oldKey)
+	if err != nil {
+		return 0, err
+	}
+	if len(lines) != 6 || lines[0] != "paravent/succession/v1" || lines[1] != origin || lines[5] != strings.TrimSpace(newKey) {
+		return 0, errors.New("succession: of another log")
+	}
+	if lines[2] != strconv.FormatInt(tree.N, 10) || lines[3] != tree.Hash.String() {
+		return 0, errors.New("succession: of another tree")
+	}
+	sig, ok := strings.CutPrefix(parts[1], "— "+origin+" ")
+	raw, err := base64.StdEncoding.DecodeString(sig)
+	if !ok || err != nil || len(raw) != 68 || !bytes.Equal(raw[:4], id) || !ed25519.Verify(pub, []byte(text), raw[4:]) {
+		return 0, errors.New("succession: its signature")
+	}
+	if last, err := indyCheckpoint([]byte(parts[2]), oldKey); err != nil || last != tree {
+		return 0, errors.New("succession: its checkpoint")
+	}
+	return strconv.ParseUint(lines[4], 10, 63)
+}
+
+// indyChain verifies all logs of a ledger and how they follow each other, and
+// returns how many records they have. Older logs may have been dropped.
+func indyChain(dir string) (records int, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	var oldKey, named string // key of the log before; key that its last record names
+	var old tlog.Tree
+	var next uint64 // number of the next record
+	number := 0     // of the log before
+	for _, e := range entries {
+		n, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue // no log
+		}
+		text, err := os.ReadFile(filepath.Join(dir, e.Name(), "public.key"))
+		if err != nil {
+			return 0, err
+		}
+		key := strings.TrimSpace(string(text))
+		leaves, err := indyJournal(filepath.Join(dir, e.Name()), key)
+		if err != nil {
+			return 0, err
+		}
+		if len(leaves) == 0 {
+			return 0, errors.New("log: empty")
+		}
+		kind, detail := indyDetail(leaves[0])
+		switch {
+		case oldKey == "" && (kind == "next") != (n > 1):
+			return 0, errors.New("log: its first record")
+		case oldKey != "":
+			base, err := indyFollows(detail, key, oldKey, old)
+			if err != nil {
+				return 0, err
+			}
+			if kind != "next" || n != number+1 || named != key || base != next {
+				return 0, errors.New("log: it doesn't follow")
+			}
+		case n > 1: // what was before was dropped
+			if next, err = strconv.ParseUint(strings.Split(detail, "\n")[4], 10, 63); err != nil {
+				return 0, err
+			}
+		}
+		for i, leaf := range leaves {
+			if kind, detail = indyDetail(leaf); kind == "end" && i != len(leaves)-1 || kind == "next" && i > 0 {
+				return 0, errors.New("log: something behind its end")
+			}
+		}
+		if named = ""; kind == "end" {
+			named = detail
+		}
+		root, err := indyRoot(leaves)
+		if err != nil {
+			return 0, err
+		}
+		oldKey, old, number = key, tlog.Tree{N: int64(len(leaves)), Hash: root}, n
+		next, records = next+uint64(len(leaves)), records+len(leaves)
+	}
+	if oldKey == "" || named != "" {
+		return 0, errors.New("ledger: its last log is missing")
+	}
+	return records, nil
+}
+
 // indyTake verifies one batch.
 func indyTake(tree *indyTree, leaves [][]byte, batch indyBatch, origin string, pub ed25519.PublicKey) ([][]byte, error) {
 	if batch.first != uint64(len(leaves)) {
@@ -295,13 +411,15 @@ func indyPublished(dir, vkey string, leaves [][]byte) error {
 	return nil
 }
 
-// indyBundle verifies a bundle of evidence and returns the positions it proves.
+// indyBundle verifies a bundle of evidence with the key of any of its logs, and
+// returns the numbers of the records that it proves.
 func indyBundle(b []byte, vkey string) ([]uint64, error) {
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		return nil, err
 	}
 	files := map[string][]byte{}
+	var logs []string
 	for _, f := range z.File {
 		in, err := f.Open()
 		if err != nil {
@@ -310,53 +428,100 @@ func indyBundle(b []byte, vkey string) ([]uint64, error) {
 		if files[f.Name], err = io.ReadAll(in); err != nil {
 			return nil, err
 		}
-	}
-	tree, err := indyCheckpoint(files["0001/checkpoint"], vkey)
-	if err != nil {
-		return nil, err
+		if name, ok := strings.CutSuffix(f.Name, "/public.key"); ok {
+			logs = append(logs, name)
+		}
 	}
 	var proven []uint64
-	for name, text := range files {
-		if !strings.HasPrefix(name, "0001/records/") {
-			continue
-		}
-		type part struct {
-			Erased bool
-			Salt   []byte
-			Plain  string
-			Base64 []byte `json:"plain_base64"`
-		}
-		var r struct {
-			Position           uint64
-			Leaf               []byte
-			Path               []tlog.Hash
-			Customer, Employee *part
-		}
-		if err := json.Unmarshal(text, &r); err != nil {
+	var oldKey string
+	var old tlog.Tree
+	base, known, number := uint64(0), false, 0
+	for i, log := range logs {
+		key := strings.TrimSpace(string(files[log+"/public.key"]))
+		known = known || key == strings.TrimSpace(vkey)
+		tree, err := indyCheckpoint(files[log+"/checkpoint"], key)
+		if err != nil {
 			return nil, err
 		}
-		if len(r.Leaf) < 26 || binary.LittleEndian.Uint64(r.Leaf[1:]) != r.Position {
-			return nil, errors.New("bundle: the leaf's position")
+		n, err := strconv.Atoi(log)
+		if err != nil || i > 0 && n != number+1 {
+			return nil, errors.New("bundle: a log is missing")
 		}
-		if err := tlog.CheckRecord(r.Path, tree.N, tree.Hash, int64(r.Position), tlog.RecordHash(r.Leaf)); err != nil {
-			return nil, err
+		number = n
+		if next := files[log+"/next.json"]; next != nil {
+			if _, err := indyProven(next, tree, base); err != nil && i > 0 {
+				return nil, err
+			}
+			var r struct{ Leaf []byte }
+			if err := json.Unmarshal(next, &r); err != nil {
+				return nil, err
+			}
+			_, detail := indyDetail(r.Leaf)
+			if i == 0 {
+				if base, err = strconv.ParseUint(strings.Split(detail, "\n")[4], 10, 63); err != nil {
+					return nil, err
+				}
+			} else if at, err := indyFollows(detail, key, oldKey, old); err != nil || at != base {
+				return nil, errors.Join(err, errors.New("bundle: a log doesn't follow"))
+			}
+		} else if i > 0 {
+			return nil, errors.New("bundle: what ties two logs is missing")
 		}
-		end := len(r.Leaf)
-		for i, p := range []*part{r.Employee, r.Customer} { // from the leaf's end
-			if r.Leaf[25]>>(1-i)&1 == 0 {
-				continue
+		for name, text := range files {
+			if strings.HasPrefix(name, log+"/records/") {
+				n, err := indyProven(text, tree, base)
+				if err != nil {
+					return nil, err
+				}
+				proven = append(proven, n)
 			}
-			if p == nil {
-				return nil, errors.New("bundle: a part is missing")
-			}
-			mac := hmac.New(sha256.New, p.Salt)
-			mac.Write(append([]byte(p.Plain), p.Base64...))
-			if !p.Erased && !hmac.Equal(mac.Sum(nil), r.Leaf[end-32:end]) {
-				return nil, errors.New("bundle: a part's plaintext")
-			}
-			end -= 32
 		}
-		proven = append(proven, r.Position)
+		oldKey, old, base = key, tree, base+uint64(tree.N)
+	}
+	if !known {
+		return nil, errors.New("bundle: no log has this key")
 	}
 	return proven, nil
+}
+
+// indyProven verifies one record's file for a log's tree and returns the
+// record's number.
+func indyProven(text []byte, tree tlog.Tree, base uint64) (uint64, error) {
+	type part struct {
+		Erased bool
+		Salt   []byte
+		Plain  string
+		Base64 []byte `json:"plain_base64"`
+	}
+	var r struct {
+		Number, Position   uint64
+		Leaf               []byte
+		Path               []tlog.Hash
+		Customer, Employee *part
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return 0, err
+	}
+	if len(r.Leaf) < 26 || binary.LittleEndian.Uint64(r.Leaf[1:]) != r.Position || r.Number != base+r.Position {
+		return 0, errors.New("bundle: the leaf's position")
+	}
+	if err := tlog.CheckRecord(r.Path, tree.N, tree.Hash, int64(r.Position), tlog.RecordHash(r.Leaf)); err != nil {
+		return 0, err
+	}
+	end := len(r.Leaf)
+	for i, p := range []*part{r.Employee, r.Customer} { // from the leaf's end
+		if r.Leaf[25]>>(1-i)&1 == 0 {
+			continue
+		}
+		if p == nil {
+			return 0, errors.New("bundle: a part is missing")
+		}
+		mac := hmac.New(sha256.New, p.Salt)
+		mac.Write(append([]byte(p.Plain), p.Base64...))
+		if !p.Erased && !hmac.Equal(mac.Sum(nil), r.Leaf[end-32:end]) {
+			return 0, errors.New("bundle: a part's plaintext")
+		}
+		end -= 32
+	}
+	return r.Number, nil
 }
