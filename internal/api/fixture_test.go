@@ -116,8 +116,8 @@ func newHouse(t testing.TB) *house {
 	h.config = api.Config{
 		SignOn: h.Identity, Accounts: h.Identity, Lookups: h.lookups, Requests: approvals, Erasures: erasures, Facts: h.Tasks, Qualifications: h.Qualify,
 		Cases: h.Store, Ledger: http.NotFoundHandler(),
-		Evidence: func(_ context.Context, w io.Writer, about string, positions []uint64) error {
-			_, err := fmt.Fprint(w, about, positions)
+		Evidence: func(_ context.Context, w io.Writer, about string, numbers []uint64) error {
+			_, err := fmt.Fprint(w, about, numbers)
 			return err
 		},
 		State: func() api.State { return h.state }, Hosts: []string{name}, Base: "https://paravent.example", Log: log,

@@ -22,9 +22,9 @@ type Cases interface {
 	LookupsByID(ctx context.Context, ids []access.LookupID) ([]investigate.Indexed, error)
 }
 
-// Evidence writes a bundle that proves what the records at these positions and
+// Evidence writes a bundle that proves what the records at these numbers and
 // the outcomes that belong to them say. What it is about is one line of text.
-type Evidence func(ctx context.Context, w io.Writer, about string, positions []uint64) error
+type Evidence func(ctx context.Context, w io.Writer, about string, numbers []uint64) error
 
 // auditors may read the ledger's tiles where they aren't public. They name
 // nobody: any role that watches will do.
@@ -82,9 +82,9 @@ func (a *api) evidence(ctx context.Context, bundle io.Writer, who identity.Who, 
 	}
 	// G7: recorded, once for each customer, before anything is taken out.
 	told := map[access.CustomerID]bool{}
-	var positions []uint64
+	var numbers []uint64
 	for _, row := range rows {
-		positions = append(positions, row.Position)
+		numbers = append(numbers, row.Number)
 		if c := row.Lookup.Customer; !told[c] {
 			told[c] = true
 			if _, err := a.Lookups.Act(ctx, who, lookup.Act{Name: "take_evidence", Customer: c, About: about, Door: lookup.DoorAPI}); err != nil {
@@ -92,11 +92,11 @@ func (a *api) evidence(ctx context.Context, bundle io.Writer, who identity.Who, 
 			}
 		}
 	}
-	if len(positions) == 0 {
+	if len(numbers) == 0 {
 		if _, err := a.Lookups.Act(ctx, who, lookup.Act{Name: "take_evidence", Door: lookup.DoorAPI}); err != nil {
 			return err
 		}
 		return access.Errorf(access.NotFound, "There is no finding or look-up of that id.").WithHint("A look-up is known a moment after it was recorded.")
 	}
-	return a.Evidence(ctx, bundle, about, positions)
+	return a.Evidence(ctx, bundle, about, numbers)
 }

@@ -17,7 +17,7 @@ import (
 // nobody else, and each taking is an act about the customer before it happens.
 func TestEvidenceIsTakenOutByOfficersAndRecorded(t *testing.T) {
 	h := newHouse(t)
-	row := investigate.Indexed{Position: 7, Kind: ledger.KindIntent,
+	row := investigate.Indexed{Number: 7, Kind: ledger.KindIntent,
 		Lookup: access.Lookup{ID: "look-7", At: h.Clock.Now(), Customer: "c1", Employee: "e1"}}
 	if err := h.Store.SaveIndexed(t.Context(), []investigate.Indexed{row}); err != nil {
 		t.Fatal(err)

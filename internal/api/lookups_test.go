@@ -67,7 +67,7 @@ func TestALookUpShowsItsGrantAndProvesItsRecords(t *testing.T) { // G1, G2, G3
 		}
 	}
 	all := h.records(t)
-	if len(all) != 2 || all[0].Position != d.Recorded.Position || all[1].Position != d.Outcome.Position || all[0].Lookup.ID != d.Lookup {
+	if len(all) != 2 || all[0].Number != d.Recorded.Number || all[1].Number != d.Outcome.Number || all[0].Lookup.ID != d.Lookup {
 		t.Errorf("records: %+v", all)
 	}
 	silent(t, "the log", h.log.String())

@@ -112,7 +112,7 @@ func actTitleForHer(name string) string {
 type recorded struct {
 	What     string // such as "This look-up"
 	Before   string // such as "before it was shown"
-	Position uint64
+	Number   uint64
 	Node     string
 	Hash     string // hexadecimal
 	Short    string
@@ -122,7 +122,7 @@ type recorded struct {
 
 func newRecorded(what, before string, r ledger.Receipt) recorded {
 	hash := fmt.Sprintf("%x", r.Hash)
-	return recorded{What: what, Before: before, Position: r.Position, Node: r.Node, Hash: hash, Short: hash[:8],
+	return recorded{What: what, Before: before, Number: r.Number, Node: r.Node, Hash: hash, Short: hash[:8],
 		TreeSize: r.Head.Size, Root: fmt.Sprintf("%x", r.Head.Root)}
 }
 

@@ -208,14 +208,14 @@ func (h *house) history(t *testing.T, pseudonym func(access.EmployeeID) string) 
 			outcome, task = access.OutcomeRefused, ""
 		}
 		rows = append(rows, investigate.Indexed{
-			Position: uint64(100 + i), Kind: ledger.KindIntent, Purpose: "refund", Role: "agent", Pseudonym: pseudonym(e), Rows: 7,
+			Number: uint64(100 + i), Kind: ledger.KindIntent, Purpose: "refund", Role: "agent", Pseudonym: pseudonym(e), Rows: 7,
 			Lookup: access.Lookup{
 				ID: access.LookupID(fmt.Sprintf("l%d", i)), At: testenv.Start.Add(-time.Duration(i*i) * time.Minute / 2), Employee: e,
 				Customer: "c1", Task: task, Action: access.ActionView, Categories: []access.Category{"identity", "orders"}, Outcome: outcome,
 			},
 		})
 	}
-	rows = append(rows, investigate.Indexed{Position: 200, Kind: ledger.KindIntent, Role: "agent", Lookup: access.Lookup{
+	rows = append(rows, investigate.Indexed{Number: 200, Kind: ledger.KindIntent, Role: "agent", Lookup: access.Lookup{
 		ID: "lh", At: testenv.Start.Add(-time.Minute), Employee: hostile, Customer: "c3", Task: hostile, Outcome: access.OutcomeShown,
 	}})
 	if err := h.env.Store.SaveIndexed(t.Context(), rows); err != nil {
@@ -328,7 +328,7 @@ var pending = investigate.Filter{State: investigate.Waiting}
 // saveLookup puts one more look-up into the index, as of now.
 func saveLookup(t *testing.T, h *house) {
 	t.Helper()
-	row := investigate.Indexed{Position: 900, Kind: ledger.KindIntent, Role: "agent", Lookup: access.Lookup{
+	row := investigate.Indexed{Number: 900, Kind: ledger.KindIntent, Role: "agent", Lookup: access.Lookup{
 		ID: "l900", At: h.env.Clock.Now(), Employee: "e1", Customer: "c1", Outcome: access.OutcomeShown,
 	}}
 	if err := h.env.Store.SaveIndexed(t.Context(), []investigate.Indexed{row}); err != nil {

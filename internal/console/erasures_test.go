@@ -53,7 +53,7 @@ func TestAnErasureThatIsHeldBackSaysByWhatAndUntilWhen(t *testing.T) {
 
 func TestARecordOfAnErasedCustomerSaysSoAndKeepsTheConduct(t *testing.T) {
 	h := newHouse(t)
-	if err := h.env.Store.SaveIndexed(t.Context(), []investigate.Indexed{{Position: 900, Kind: ledger.KindIntent, Purpose: "refund", Role: "agent",
+	if err := h.env.Store.SaveIndexed(t.Context(), []investigate.Indexed{{Number: 900, Kind: ledger.KindIntent, Purpose: "refund", Role: "agent",
 		CustomerErased: testenv.Start, Lookup: access.Lookup{ID: "le", At: testenv.Start.Add(-time.Hour), Employee: "e1", Outcome: access.OutcomeShown}}}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ type tag struct{ Text, Class string }
 // lookupRow is one look-up or act in a list.
 type lookupRow struct {
 	At         moment
-	Position   uint64
+	Number     uint64
 	Role       string
 	Pseudonym  string
 	Customer   string
@@ -130,7 +130,7 @@ func (v *visit) lookupRows(rows []investigate.Indexed) []lookupRow {
 func (v *visit) lookupRow(r investigate.Indexed) lookupRow {
 	l := r.Lookup
 	row := lookupRow{
-		At: v.moment(l.At), Position: r.Position, Role: roleTitle(access.Role(r.Role)), Pseudonym: r.Pseudonym,
+		At: v.moment(l.At), Number: r.Number, Role: roleTitle(access.Role(r.Role)), Pseudonym: r.Pseudonym,
 		Customer: string(l.Customer), Task: string(l.Task), Rows: r.Rows,
 		Categories: lowerList(v.categoryTitles(l.Categories)),
 	}

@@ -25,7 +25,7 @@ func (f *Follower) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.next, f.seq = c.Position, c.Seq
+	f.next, f.seq = c.Number, c.Seq
 	f.open, f.queue, f.raised, f.picked, f.dirty = map[uint64]*Indexed{}, nil, nil, nil, false
 	f.saved = f.c.Clock()
 	if len(c.State) == 0 {
@@ -56,7 +56,7 @@ func (f *Follower) restore(ctx context.Context, saved []byte) error {
 		return fmt.Errorf("restore the engine: %w", err)
 	}
 	for _, row := range s.Open {
-		f.open[row.Position] = &row
+		f.open[row.Number] = &row
 	}
 	for _, row := range s.Lookups {
 		f.queue.addLookup(row)
@@ -99,8 +99,8 @@ func (f *Follower) checkpoint() (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("take the engine's state: %w", err)
 	}
 	s := state{Engine: engine}
-	for _, position := range slices.Sorted(maps.Keys(f.open)) {
-		s.Open = append(s.Open, *f.open[position])
+	for _, number := range slices.Sorted(maps.Keys(f.open)) {
+		s.Open = append(s.Open, *f.open[number])
 	}
 	for _, i := range f.queue {
 		if i.row != nil {
@@ -114,5 +114,5 @@ func (f *Follower) checkpoint() (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("encode the state: %w", err)
 	}
-	return Checkpoint{Position: f.next, Seq: f.seq, State: blob}, nil
+	return Checkpoint{Number: f.next, Seq: f.seq, State: blob}, nil
 }

@@ -26,9 +26,8 @@ func (a *archive) compare(t *testing.T) *investigate.IndexReport {
 		t.Fatal(err)
 	}
 	defer index.Close() // only read
-	path := filepath.Join(a.dir, "ledger")
 	keys := store.ReadKeys(t.Context(), filepath.Join(a.dir, store.KeysFile))
-	verified, err := audit.Folder(t.Context(), path, audit.Options{Table: keys})
+	verified, err := audit.Chain(t.Context(), a.ledgerPath(), audit.Options{Table: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +38,7 @@ func (a *archive) compare(t *testing.T) *investigate.IndexReport {
 	for id, d := range verified.Destroyed {
 		gone[id] = investigate.Destroyed(d)
 	}
-	r, err := investigate.CompareIndex(t.Context(), investigate.Comparison{Ledger: path, Keys: keys, Destroyed: gone, Index: index})
+	r, err := investigate.CompareIndex(t.Context(), investigate.Comparison{Ledger: a.ledgerPath(), Keys: keys, Destroyed: gone, Index: index})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +88,7 @@ func (a *archive) looked(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := fmt.Sprint("k", i+1)
-		if _, err := a.ledger.Append(t.Context(), ledger.Entry{Kind: ledger.KindOutcome, Outcome: "shown", Of: r.Position + 1,
+		if _, err := a.ledger.Append(t.Context(), ledger.Entry{Kind: ledger.KindOutcome, Outcome: "shown", Of: r.Number + 1,
 			Employee: part("employee:e2", fmt.Sprintf(`{"id":%q,"employee":"e2","rows":3}`, id)),
 			Customer: part("customer:"+string(her), fmt.Sprintf(`{"id":%q,"customer":%q,"rows":3}`, id, her))}); err != nil {
 			t.Fatal(err)
@@ -132,14 +131,14 @@ func TestAnIndexThatWasChangedIsNamed(t *testing.T) {
 	a.looked(t)
 	a.close(t)
 	asWritten(t, a.compare(t))
-	var position, other int64
+	var number, other int64
 	if err := func() error {
 		db, err := sql.Open("sqlite", filepath.Join(a.dir, store.StateFile))
 		if err != nil {
 			return err
 		}
 		defer db.Close()
-		return db.QueryRow(`SELECT MIN(position), MAX(position) FROM lookups WHERE customer = ? AND employee = 'e1' AND act = ''`, string(her)).Scan(&position, &other)
+		return db.QueryRow(`SELECT MIN(number), MAX(number) FROM lookups WHERE customer = ? AND employee = 'e1' AND act = ''`, string(her)).Scan(&number, &other)
 	}(); err != nil {
 		t.Fatal(err)
 	}
@@ -147,30 +146,30 @@ func TestAnIndexThatWasChangedIsNamed(t *testing.T) {
 		`DELETE FROM lookups; INSERT INTO lookups SELECT * FROM was; DELETE FROM follower; INSERT INTO follower SELECT * FROM was_at`
 	a.sql(t, save)
 	body := func(path, value string) string {
-		return fmt.Sprintf(`UPDATE lookups SET body = json_set(body, '$.%s', %s) WHERE position = %d`, path, value, position)
+		return fmt.Sprintf(`UPDATE lookups SET body = json_set(body, '$.%s', %s) WHERE number = %d`, path, value, number)
 	}
 	cases := []struct{ name, attack, says string }{
-		{"the employee changed", fmt.Sprintf(`UPDATE lookups SET employee = 'e3', body = json_set(body, '$.lookup.employee', 'e3') WHERE position = %d`, position), "changed: employee"},
-		{"the customer changed", fmt.Sprintf(`UPDATE lookups SET customer = 'cust-bob-1', body = json_set(body, '$.lookup.customer', 'cust-bob-1') WHERE position = %d`, position), "changed: customer"},
-		{"the time changed", fmt.Sprintf(`UPDATE lookups SET at = at + 1000000, body = json_set(body, '$.lookup.at', '2026-05-01T10:00:00Z') WHERE position = %d`, position), "changed"},
+		{"the employee changed", fmt.Sprintf(`UPDATE lookups SET employee = 'e3', body = json_set(body, '$.lookup.employee', 'e3') WHERE number = %d`, number), "changed: employee"},
+		{"the customer changed", fmt.Sprintf(`UPDATE lookups SET customer = 'cust-bob-1', body = json_set(body, '$.lookup.customer', 'cust-bob-1') WHERE number = %d`, number), "changed: customer"},
+		{"the time changed", fmt.Sprintf(`UPDATE lookups SET at = at + 1000000, body = json_set(body, '$.lookup.at', '2026-05-01T10:00:00Z') WHERE number = %d`, number), "changed"},
 		{"what was shown changed", body("lookup.categories", "json('[]')"), "what was shown"},
 		{"the task changed", body("lookup.task", "'another'"), "task or purpose"},
 		{"the purpose changed", body("purpose", "'claims'"), "task or purpose"},
 		{"the reason changed", body("lookup.reason", "'I was called'"), "reasons"},
-		{"only the column changed by which it is found", fmt.Sprintf(`UPDATE lookups SET employee = 'e9' WHERE position = %d`, position), "what it is found by"},
-		{"no row any more, but garbage", fmt.Sprintf(`UPDATE lookups SET body = '{' WHERE position = %d`, position), "what it is found by"},
+		{"only the column changed by which it is found", fmt.Sprintf(`UPDATE lookups SET employee = 'e9' WHERE number = %d`, number), "what it is found by"},
+		{"no row any more, but garbage", fmt.Sprintf(`UPDATE lookups SET body = '{' WHERE number = %d`, number), "what it is found by"},
 		{"as if she were erased", fmt.Sprintf(`UPDATE lookups SET customer = '', body = json_set(json_remove(body, '$.lookup.task', '$.lookup.record', '$.lookup.categories', '$.lookup.reason'),
-			'$.lookup.customer', '', '$.customer_erased', '2026-06-01T10:00:00Z') WHERE position = %d`, position), "says that somebody was erased"},
-		{"the row removed", fmt.Sprintf(`DELETE FROM lookups WHERE position = %d`, position), "was removed"},
-		{"the newest row removed", `DELETE FROM lookups WHERE position = (SELECT MAX(position) FROM lookups)`, "was removed"},
+			'$.lookup.customer', '', '$.customer_erased', '2026-06-01T10:00:00Z') WHERE number = %d`, number), "says that somebody was erased"},
+		{"the row removed", fmt.Sprintf(`DELETE FROM lookups WHERE number = %d`, number), "was removed"},
+		{"the newest row removed", `DELETE FROM lookups WHERE number = (SELECT MAX(number) FROM lookups)`, "was removed"},
 		{"the whole table emptied", `DELETE FROM lookups`, "was removed"},
-		{"a row added where a record of the ledger's own is", `INSERT INTO lookups SELECT 0, id, at, employee, customer, outcome, act, json_set(body, '$.position', 0) FROM was WHERE position = (SELECT MAX(position) FROM was)`, "it was added"},
-		{"a row added behind the journal's end", `INSERT INTO lookups SELECT 99999, id, at, employee, customer, outcome, act, json_set(body, '$.position', 99999) FROM was WHERE position = (SELECT MAX(position) FROM was)`, "it was added"},
-		{"a row added before its beginning", `INSERT INTO lookups SELECT -7, id, at, employee, customer, outcome, act, body FROM was WHERE position = (SELECT MAX(position) FROM was)`, "it was added"},
-		{"two rows exchanged", fmt.Sprintf(`UPDATE lookups SET position = -1 WHERE position = %d; UPDATE lookups SET position = %d WHERE position = %d; UPDATE lookups SET position = %d WHERE position = -1`,
-			position, position, other, other), "changed"},
-		{"the checkpoint put behind the journal's end", `UPDATE follower SET position = 99999`, "checkpoint was changed"},
-		{"the checkpoint reset and a row changed", body("lookup.task", "'another'") + `; UPDATE follower SET position = 0`, "task or purpose"},
+		{"a row added where a record of the ledger's own is", `INSERT INTO lookups SELECT 0, id, at, employee, customer, outcome, act, json_set(body, '$.number', 0) FROM was WHERE number = (SELECT MAX(number) FROM was)`, "it was added"},
+		{"a row added behind the journal's end", `INSERT INTO lookups SELECT 99999, id, at, employee, customer, outcome, act, json_set(body, '$.number', 99999) FROM was WHERE number = (SELECT MAX(number) FROM was)`, "it was added"},
+		{"a row added before its beginning", `INSERT INTO lookups SELECT -7, id, at, employee, customer, outcome, act, body FROM was WHERE number = (SELECT MAX(number) FROM was)`, "it was added"},
+		{"two rows exchanged", fmt.Sprintf(`UPDATE lookups SET number = -1 WHERE number = %d; UPDATE lookups SET number = %d WHERE number = %d; UPDATE lookups SET number = %d WHERE number = -1`,
+			number, number, other, other), "changed"},
+		{"the checkpoint put behind the journal's end", `UPDATE follower SET number = 99999`, "checkpoint was changed"},
+		{"the checkpoint reset and a row changed", body("lookup.task", "'another'") + `; UPDATE follower SET number = 0`, "task or purpose"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -191,7 +190,7 @@ func TestAnIndexThatWasChangedIsNamed(t *testing.T) {
 		})
 	}
 	a.sql(t, back)
-	a.sql(t, `UPDATE follower SET position = 0; DELETE FROM lookups`)
+	a.sql(t, `UPDATE follower SET number = 0; DELETE FROM lookups`)
 	if r := a.compare(t); !strings.Contains(strings.Join(r.Unknown, " "), "was removed") {
 		t.Errorf("an index that is to be built anew isn't told: %v", r.Unknown)
 	}
@@ -207,7 +206,7 @@ func TestARowThatComesBackAfterAnErasureIsNamed(t *testing.T) {
 	a.looked2(t)
 	a.close(t)
 	asWritten(t, a.compare(t))
-	a.sql(t, `DELETE FROM lookups WHERE position IN (SELECT position FROM was); INSERT INTO lookups SELECT * FROM was`)
+	a.sql(t, `DELETE FROM lookups WHERE number IN (SELECT number FROM was); INSERT INTO lookups SELECT * FROM was`)
 	r := a.compare(t)
 	if r.Count == 0 || !strings.Contains(r.Problems[0].What, "still holds what was erased") {
 		t.Errorf("%d problems: %v", r.Count, r.Problems)

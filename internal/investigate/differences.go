@@ -35,7 +35,7 @@ func (x *comparer) differences(stored, want Indexed) (wrong []string) {
 	if stored.Employee == "" && whomGone {
 		want.Employee = ""
 	}
-	if stored.About == "" && want.About != "" && want.Act != "" && (whomGone || x.lastForget > want.Position) {
+	if stored.About == "" && want.About != "" && want.Act != "" && (whomGone || x.lastForget > want.Number) {
 		want.About = ""
 		x.blank++
 	}
@@ -104,7 +104,7 @@ func (row *Indexed) unlike(o Indexed) (wrong []string) {
 		name string
 		same bool
 	}{
-		{"position or kind", row.Position == o.Position && row.Kind == o.Kind && a.ID == b.ID},
+		{"number or kind", row.Number == o.Number && row.Kind == o.Kind && a.ID == b.ID},
 		{"time", a.At.Equal(b.At)},
 		{"employee", a.Employee == b.Employee && row.Role == o.Role && row.Pseudonym == o.Pseudonym},
 		{"session, device or site", a.Session == b.Session && a.Device == b.Device && a.Site == b.Site && row.Door == o.Door},

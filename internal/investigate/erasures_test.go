@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"paravent/internal/access"
+	"paravent/internal/chain"
 	"paravent/internal/detect"
 	"paravent/internal/identity"
 	"paravent/internal/investigate"
@@ -45,7 +46,7 @@ type archive struct {
 	login     string // hers
 	policy    *policy.Policy
 	store     *store.Store
-	ledger    *ledger.Ledger
+	ledger    *chain.Chain
 	lookups   *lookup.Service
 	follower  *investigate.Follower
 	erasures  *investigate.Erasures
@@ -83,16 +84,20 @@ func (a *archive) open(t *testing.T, clock *testenv.Clock, fresh bool) {
 	if a.store, err = store.Open(t.Context(), a.dir, clock.Now); err != nil {
 		t.Fatal(err)
 	}
-	o := ledger.Options{Node: "n1", Clock: clock.Now, Keys: a.store.Keys(), SegmentBytes: 1 << 20}
-	path := filepath.Join(a.dir, "ledger")
 	if fresh {
-		if err := ledger.Create(path, o); err != nil {
+		if err := chain.Create(a.ledgerPath(), a.chainOptions(clock)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if a.ledger, err = ledger.Open(path, o); err != nil {
+	if a.ledger, err = chain.Open(a.ledgerPath(), a.chainOptions(clock)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (a *archive) ledgerPath() string { return filepath.Join(a.dir, "ledger") }
+
+func (a *archive) chainOptions(clock *testenv.Clock) chain.Options {
+	return chain.Options{Ledger: ledger.Options{Node: "n1", Clock: clock.Now, Keys: a.store.Keys(), SegmentBytes: 1 << 20}}
 }
 
 // serve builds the services and starts the follower.
@@ -220,12 +225,12 @@ func (a *archive) caughtUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Position >= a.ledger.Size() && len(c.State) > 0 {
+		if c.Number >= a.ledger.Size() && len(c.State) > 0 {
 			return
 		}
 		a.Clock.Advance(time.Second)
 		if time.Now().After(deadline) {
-			t.Fatalf("the follower is at %d of %d", c.Position, a.ledger.Size())
+			t.Fatalf("the follower is at %d of %d", c.Number, a.ledger.Size())
 		}
 	}
 }

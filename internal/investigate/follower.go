@@ -45,7 +45,7 @@ type FollowerConfig struct {
 type Follower struct {
 	c      FollowerConfig
 	engine *detect.Engine
-	next   uint64 // position of the next record
+	next   uint64 // number of the next record
 	seq    int64  // of the last fact
 	open   map[uint64]*Indexed
 	queue  queue
@@ -57,7 +57,7 @@ type Follower struct {
 	asks   chan asked
 
 	mu       sync.Mutex
-	position uint64    // of next, for Lag
+	number   uint64    // of next, for Lag
 	lastRead time.Time // of the last record read
 	tally    detect.Tally
 }
@@ -164,13 +164,13 @@ func (f *Follower) step(ctx context.Context) (more bool, err error) {
 // readRecords reads the next records, and returns the rows of the index that
 // they make.
 func (f *Follower) readRecords(ctx context.Context) (rows []Indexed, more bool, err error) {
-	touched := map[uint64]int{} // position of a look-up → its place in rows
+	touched := map[uint64]int{} // number of a look-up → its place in rows
 	put := func(row Indexed) {
-		if i, ok := touched[row.Position]; ok {
+		if i, ok := touched[row.Number]; ok {
 			rows[i] = row
 			return
 		}
-		touched[row.Position] = len(rows)
+		touched[row.Number] = len(rows)
 		rows = append(rows, row)
 	}
 	n := 0
@@ -178,12 +178,12 @@ func (f *Follower) readRecords(ctx context.Context) (rows []Indexed, more bool, 
 		if err != nil {
 			return nil, false, err
 		}
-		f.next, f.dirty = r.Position+1, true
+		f.next, f.dirty = r.Number+1, true
 		f.lastRecord(r.Time)
 		d, ours, err := lookup.Decode(r)
 		switch {
 		case err != nil: // one record that can't be read must not hide all later ones
-			f.c.Log.ErrorContext(ctx, "record can't be read", "position", r.Position, "error", err)
+			f.c.Log.ErrorContext(ctx, "record can't be read", "number", r.Number, "error", err)
 		case ours:
 			if row, ok := f.take(d); ok {
 				put(row)
@@ -235,10 +235,10 @@ func (f *Follower) mark(more bool) time.Time {
 	if more && f.heard.Before(at) {
 		at = f.heard
 	}
-	for position, row := range f.open {
+	for number, row := range f.open {
 		switch {
 		case row.Lookup.At.Before(at.Add(-outcomeWait)): // its row in the index says "unknown" already
-			delete(f.open, position)
+			delete(f.open, number)
 			f.queue.addLookup(*row)
 		case row.Lookup.At.Before(at):
 			at = row.Lookup.At
@@ -272,13 +272,13 @@ func (f *Follower) Lag() (records uint64, behind time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	size := f.c.Journal.Size()
-	if size <= f.position {
+	if size <= f.number {
 		return 0, 0
 	}
 	if !f.lastRead.IsZero() {
 		behind = max(f.c.Clock().Sub(f.lastRead), 0)
 	}
-	return size - f.position, behind
+	return size - f.number, behind
 }
 
 // Tally returns what went through the engine so far, as of the last step.
@@ -288,12 +288,12 @@ func (f *Follower) Tally() detect.Tally {
 	return f.tally
 }
 
-// show makes the position and the tally visible to other goroutines.
+// show makes the number and the tally visible to other goroutines.
 func (f *Follower) show() {
 	tally := f.engine.Tally()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.position, f.tally = f.next, tally
+	f.number, f.tally = f.next, tally
 }
 
 func (f *Follower) lastRecord(at time.Time) {

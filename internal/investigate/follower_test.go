@@ -61,7 +61,7 @@ func (j *tape) Wait(ctx context.Context, size uint64) error {
 	return nil
 }
 
-// add records an entry at a time, and returns its position.
+// add records an entry at a time, and returns its number.
 func (j *tape) add(e ledger.Entry, at time.Time) uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -69,6 +69,7 @@ func (j *tape) add(e ledger.Entry, at time.Time) uint64 {
 		Frame:    ledger.Frame{Position: uint64(len(j.records)), Kind: e.Kind, Outcome: e.Outcome, Of: e.Of, Time: at},
 		Customer: ledger.Opened{Person: e.Customer.Person, Plain: e.Customer.Plain},
 		Employee: ledger.Opened{Person: e.Employee.Person, Plain: e.Employee.Plain},
+		Number:   uint64(len(j.records)),
 	})
 	close(j.grew)
 	j.grew = make(chan struct{})
@@ -87,7 +88,7 @@ func (j *tape) observe(t testing.TB, l access.Lookup) {
 
 func part(person, plain string) ledger.Part { return ledger.Part{Person: person, Plain: []byte(plain)} }
 
-// intent records a look-up that was begun, and returns its position.
+// intent records a look-up that was begun, and returns its number.
 func (j *tape) intent(id string, at time.Time) uint64 {
 	return j.add(ledger.Entry{
 		Kind:     ledger.KindIntent,
@@ -183,7 +184,7 @@ func TestALookUpBecomesOneRowWithItsOutcome(t *testing.T) {
 	}
 	j.outcome("l1", first, at.Add(time.Millisecond))
 	mustStep(t, f)
-	if got := row(); got.Lookup.Outcome != access.OutcomeShown || got.Rows != 3 || got.Position != first {
+	if got := row(); got.Lookup.Outcome != access.OutcomeShown || got.Rows != 3 || got.Number != first {
 		t.Errorf("with its outcome: %+v", got)
 	}
 	env.Clock.Advance(5 * time.Second)
@@ -397,7 +398,7 @@ func TestRunFollowsUntilItIsToldToStop(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("run: %v", err)
 	}
-	if c, err := env.Store.Checkpoint(t.Context()); err != nil || c.Position != 2 {
-		t.Errorf("checkpoint at %d, %v; want 2", c.Position, err)
+	if c, err := env.Store.Checkpoint(t.Context()); err != nil || c.Number != 2 {
+		t.Errorf("checkpoint at %d, %v; want 2", c.Number, err)
 	}
 }

@@ -123,7 +123,7 @@ func keysAddUp(t *testing.T, dir string, s *store.Store, l *ledger.Ledger, kill 
 			}
 		}
 		if r.Customer.Erased && r.Customer.ErasedAt.IsZero() {
-			t.Errorf("after kill %d: record %d: its key is gone without a leaf", kill, r.Position)
+			t.Errorf("after kill %d: record %d: its key is gone without a leaf", kill, r.Number)
 		}
 	}
 	for id := range made {

@@ -46,7 +46,7 @@ func (o OpenRecords) HoldingRecords(ctx context.Context, from, to uint64, at tim
 	if err != nil {
 		return nil, fmt.Errorf("look how far the index is: %w", err)
 	}
-	if read.Position < to {
+	if read.Number < to {
 		return []Hold{{What: "the index hasn't read all of it", Ends: "the follower has caught up"}}, nil
 	}
 	var all []Hold

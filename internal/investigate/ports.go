@@ -95,7 +95,7 @@ type Recorder interface {
 
 // Journal is read by the Follower. *ledger.Ledger is one.
 type Journal interface {
-	// Records returns the opened records from that position up to the durable end.
+	// Records returns the opened records from that number up to the durable end.
 	Records(ctx context.Context, from uint64) iter.Seq2[ledger.Record, error]
 	// Size returns how many records are durable.
 	Size() uint64
@@ -118,9 +118,9 @@ type Facts interface {
 // Indexed is one record as the pages find it: a look-up with its outcome, or an
 // act. It can be made again from the journal and the keys at any time.
 type Indexed struct {
-	Position  uint64        `json:"position"` // of its first record (the intent); the key of the index
-	Kind      ledger.Kind   `json:"kind"`     // of its first record
-	Lookup    access.Lookup `json:"lookup"`   // of an act: ID, At, Employee, Customer and Session alone
+	Number    uint64        `json:"number"` // of its first record (the intent); the key of the index
+	Kind      ledger.Kind   `json:"kind"`   // of its first record
+	Lookup    access.Lookup `json:"lookup"` // of an act: ID, At, Employee, Customer and Session alone
 	Purpose   string        `json:"purpose,omitempty"`
 	Role      string        `json:"role,omitempty"`      // the looker's
 	Pseudonym string        `json:"pseudonym,omitempty"` // the looker's
@@ -138,7 +138,7 @@ type Indexed struct {
 
 // Index is where the Follower writes.
 type Index interface {
-	// SaveIndexed saves the rows in one transaction; a row of the same Position is
+	// SaveIndexed saves the rows in one transaction; a row of the same Number is
 	// replaced.
 	SaveIndexed(ctx context.Context, rows []Indexed) error
 	// Checkpoint returns the last saved checkpoint, the zero one when there is none.
@@ -158,7 +158,7 @@ type Index interface {
 
 // Checkpoint is how far the Follower has come.
 type Checkpoint struct {
-	Position uint64 // the next record to be read
-	Seq      int64  // the last fact that was read
-	State    []byte // the engine, and what waits for its turn
+	Number uint64 // the next record to be read
+	Seq    int64  // the last fact that was read
+	State  []byte // the engine, and what waits for its turn
 }

@@ -33,7 +33,7 @@ func (q queue) Less(i, j int) bool {
 	case a.row == nil:
 		return a.fact < b.fact
 	}
-	return a.row.Position < b.row.Position
+	return a.row.Number < b.row.Number
 }
 
 // Swap is part of heap.Interface.

@@ -24,7 +24,7 @@ func rowOf(open map[uint64]*Indexed, d lookup.Decoded) (row Indexed, ended, ok b
 	}
 	row = indexed(d)
 	if d.Act == "" && !d.Ends {
-		open[row.Position] = &row
+		open[row.Number] = &row
 	}
 	return row, d.Act == "" && d.Ends, true
 }
@@ -32,7 +32,7 @@ func rowOf(open map[uint64]*Indexed, d lookup.Decoded) (row Indexed, ended, ok b
 // indexed returns the index's row of a record.
 func indexed(d lookup.Decoded) Indexed {
 	row := Indexed{
-		Position: d.Position, Kind: d.Kind, Lookup: d.Lookup, Purpose: string(d.Purpose), Role: string(d.Role),
+		Number: d.Number, Kind: d.Kind, Lookup: d.Lookup, Purpose: string(d.Purpose), Role: string(d.Role),
 		Pseudonym: d.Pseudonym, Door: d.Door, Reasons: d.Reasons, Rows: d.Rows, Act: d.Act, About: d.About, Employee: string(d.Whom),
 	}
 	// What the other person's part still says about an erased one stays sealed: it

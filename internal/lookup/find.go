@@ -70,7 +70,7 @@ func (s *Service) missed(ctx context.Context, t try, intent ledger.Receipt, near
 	if len(near) == 1 {
 		c.Asked = near[0]
 	}
-	if _, err := s.record(ctx, ledger.KindOutcome, string(access.OutcomeMissed), intent.Position+1, c, nil); err != nil {
+	if _, err := s.record(ctx, ledger.KindOutcome, string(access.OutcomeMissed), intent.Number+1, c, nil); err != nil {
 		return err
 	}
 	return access.Errorf(access.NotFound, "Nobody was found whom all of this fits.").
@@ -86,7 +86,7 @@ func (s *Service) found(ctx context.Context, t try, intent ledger.Receipt, task 
 		c.Reasons = []string{reasonSelfMade}
 		sub.Reasons = c.Reasons
 	}
-	receipt, err := s.record(ctx, ledger.KindOutcome, string(access.OutcomeShown), intent.Position+1, c, sub)
+	receipt, err := s.record(ctx, ledger.KindOutcome, string(access.OutcomeShown), intent.Number+1, c, sub)
 	if err != nil {
 		return FoundCaller{}, err
 	}
@@ -167,7 +167,7 @@ func (s *Service) openTask(ctx context.Context, t try, task access.Task) error {
 // failedTry records that a try came to nothing, and returns its answer.
 func (s *Service) failedTry(ctx context.Context, t try, intent ledger.Receipt, cause error) error {
 	s.Log.ErrorContext(ctx, "finding a caller failed", "lookup", string(t.id), "error", cause)
-	if _, err := s.record(ctx, ledger.KindOutcome, string(access.OutcomeFailed), intent.Position+1, t.conduct(), nil); err != nil {
+	if _, err := s.record(ctx, ledger.KindOutcome, string(access.OutcomeFailed), intent.Number+1, t.conduct(), nil); err != nil {
 		return err
 	}
 	return access.Errorf(access.Unavailable, "Nobody can be found now.").

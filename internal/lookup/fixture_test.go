@@ -45,6 +45,7 @@ func (j *journal) Append(_ context.Context, e ledger.Entry) (ledger.Receipt, err
 			Frame:    ledger.Frame{Position: uint64(len(j.records)), Kind: e.Kind, Outcome: e.Outcome, Of: e.Of, Time: testenv.Start},
 			Customer: ledger.Opened{Person: e.Customer.Person, Plain: e.Customer.Plain},
 			Employee: ledger.Opened{Person: e.Employee.Person, Plain: e.Employee.Plain},
+			Number:   uint64(len(j.records)),
 		})
 	}
 	if err != nil {
@@ -53,7 +54,7 @@ func (j *journal) Append(_ context.Context, e ledger.Entry) (ledger.Receipt, err
 	if j.steps != nil {
 		*j.steps = append(*j.steps, string(e.Kind))
 	}
-	return ledger.Receipt{Position: uint64(len(j.records) - 1)}, nil
+	return ledger.Receipt{Position: uint64(len(j.records) - 1), Number: uint64(len(j.records) - 1)}, nil
 }
 
 func (j *journal) all(t *testing.T) []lookup.Decoded {
@@ -221,7 +222,7 @@ type stage struct {
 	program identity.Who
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	p, err := policy.Load("policy.yaml", policy.DefaultYAML(), "default.cedar", policy.DefaultCedar())
 	if err != nil {
@@ -250,7 +251,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) people(t *testing.T) {
+func (s *stage) people(t testing.TB) {
 	t.Helper()
 	s.lead = s.Who(t, access.Employee{ID: "l1", Team: "blue", Role: access.RoleTeamLead})
 	s.agent = s.Who(t, access.Employee{ID: "e1", Team: "blue", Role: access.RoleAgent, Manager: "l1"})
@@ -270,7 +271,7 @@ func (s *stage) people(t *testing.T) {
 	)
 }
 
-func (s *stage) tasks(t *testing.T) {
+func (s *stage) tasks(t testing.TB) {
 	t.Helper()
 	since := testenv.Start.Add(-time.Hour)
 	var facts []access.Event

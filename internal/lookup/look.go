@@ -162,5 +162,5 @@ func (s *Service) conclude(ctx context.Context, a asking, g access.Grant, intent
 		c.Rows, c.Bytes, c.Cut = result.Rows, result.Bytes, result.Cut
 		sub.Rows, sub.Bytes = result.Rows, result.Bytes
 	}
-	return s.record(ctx, ledger.KindOutcome, string(outcome), intent.Position+1, c, sub)
+	return s.record(ctx, ledger.KindOutcome, string(outcome), intent.Number+1, c, sub)
 }

@@ -36,7 +36,7 @@ func TestALookUpIsRecordedBeforeItIsReadAndBeforeItIsShown(t *testing.T) { // G3
 		t.Errorf("read with %+v, told %+v", got, d.Grant)
 	}
 	records := s.journal.all(t)
-	if len(records) != 2 || records[1].Of != records[0].Position+1 || d.Outcome.Position != records[1].Position {
+	if len(records) != 2 || records[1].Of != records[0].Number+1 || d.Outcome.Number != records[1].Number {
 		t.Fatalf("records: %+v", records)
 	}
 	intent := records[0].Lookup

@@ -30,7 +30,7 @@ func shop() (facts []access.Event, rows []investigate.Indexed) {
 			continue
 		}
 		rows = append(rows, investigate.Indexed{
-			Position: uint64(len(rows)), Kind: ledger.KindIntent, Lookup: *l, Purpose: "refund", Role: "agent",
+			Number: uint64(len(rows)), Kind: ledger.KindIntent, Lookup: *l, Purpose: "refund", Role: "agent",
 			Pseudonym: "k7h2mq4z", Door: "console", Reasons: []string{"task-is-open-and-assigned"}, Rows: 12,
 		})
 	}

@@ -51,15 +51,15 @@ func (s *Store) DropIndex(ctx context.Context, before uint64) (rows int, err err
 	return rows, refused("drop rows of the index", s.state.wipe(ctx))
 }
 
-const selectAnyBefore = `SELECT EXISTS (SELECT 1 FROM lookups WHERE position < ?)`
+const selectAnyBefore = `SELECT EXISTS (SELECT 1 FROM lookups WHERE number < ?)`
 const deleteRowsBefore = `
-DELETE FROM lookups WHERE position IN (SELECT position FROM lookups WHERE position < ? ORDER BY position LIMIT ?)`
+DELETE FROM lookups WHERE number IN (SELECT number FROM lookups WHERE number < ? ORDER BY number LIMIT ?)`
 
 const selectFindingsWithID = `SELECT id, body FROM findings`
 const deleteFinding = `DELETE FROM findings WHERE id = ?`
 
 // selectSpan returns the first and the last record of a look-up.
-const selectSpan = `SELECT COALESCE(MIN(position), -1), COALESCE(MAX(position), -1) FROM lookups WHERE id = ? AND id <> ''`
+const selectSpan = `SELECT COALESCE(MIN(number), -1), COALESCE(MAX(number), -1) FROM lookups WHERE id = ? AND id <> ''`
 
 // dropFindings deletes the findings whose look-ups lie all before that record,
 // and takes from the others those that do.
@@ -120,7 +120,7 @@ func (t *tx) stillThere(ctx context.Context, ids []access.LookupID, before uint6
 const selectHeldAmong = `
 SELECT opened_at FROM tasks
 WHERE purpose = ? AND closed_at = 0 AND customer <> ''
-	AND EXISTS (SELECT 1 FROM lookups WHERE lookups.customer = tasks.customer AND lookups.customer <> '' AND position >= ? AND position < ?)
+	AND EXISTS (SELECT 1 FROM lookups WHERE lookups.customer = tasks.customer AND lookups.customer <> '' AND number >= ? AND number < ?)
 ORDER BY opened_at LIMIT 1`
 
 // HeldAmong returns since when a task of that purpose has been open about a

@@ -41,7 +41,7 @@ func TestTheIndexForgetsADroppedLog(t *testing.T) {
 		}
 		return f
 	}
-	checkpoint := investigate.Checkpoint{Position: all, Seq: 7, State: []byte("state")}
+	checkpoint := investigate.Checkpoint{Number: all, Seq: 7, State: []byte("state")}
 	err := s.SaveCheckpoint(t.Context(), checkpoint,
 		[]detect.Finding{finding("older", 1, 2), finding("both", 3, before), finding("younger", before+1), finding("nothing")},
 		[]detect.Finding{finding("older-sample", before-1)})
@@ -74,7 +74,7 @@ func TestTheIndexForgetsADroppedLog(t *testing.T) {
 	if want := []string{"both1", "nothing0", "younger1"}; !slices.Equal(left, want) {
 		t.Errorf("findings left, with the number of their look-ups: %v, want %v", left, want)
 	}
-	if c, err := s.Checkpoint(t.Context()); err != nil || c.Position != all || c.Seq != 7 || string(c.State) != "state" {
+	if c, err := s.Checkpoint(t.Context()); err != nil || c.Number != all || c.Seq != 7 || string(c.State) != "state" {
 		t.Errorf("the follower's cursor moved: %+v, %v", c, err)
 	}
 	if n, err := s.DropIndex(t.Context(), before); n != 0 || err != nil {
@@ -161,7 +161,7 @@ func TestWhatACrashKeptFromBeingWipedIsWipedAtTheNextStart(t *testing.T) {
 		}
 	}
 	for from := 0; from < before; from += 100 {
-		if err := s.Run(t.Context(), fmt.Sprintf(`DELETE FROM lookups WHERE position < %d; PRAGMA user_version = 1`, from+100)); err != nil {
+		if err := s.Run(t.Context(), fmt.Sprintf(`DELETE FROM lookups WHERE number < %d; PRAGMA user_version = 1`, from+100)); err != nil {
 			t.Fatal(err)
 		}
 	}

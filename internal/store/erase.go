@@ -66,8 +66,8 @@ func (s *Store) erasingRows(ctx context.Context, e *investigate.Erasing) error {
 		if err := decode(body, &row); err != nil {
 			return err
 		}
-		if !seen[row.Position] && row.Erase(e.Person, e.At, e.Words) {
-			seen[row.Position] = true
+		if !seen[row.Number] && row.Erase(e.Person, e.At, e.Words) {
+			seen[row.Number] = true
 			e.Rows = append(e.Rows, row)
 		}
 		return nil

@@ -10,13 +10,13 @@ import (
 	"paravent/internal/investigate"
 )
 
-const selectCheckpoint = `SELECT position, seq, state FROM follower WHERE id = 1`
+const selectCheckpoint = `SELECT number, seq, state FROM follower WHERE id = 1`
 
 // Checkpoint returns how far the follower had come, the zero Checkpoint where
 // it never began.
 func (s *Store) Checkpoint(ctx context.Context) (investigate.Checkpoint, error) {
 	var c investigate.Checkpoint
-	err := s.state.row(ctx, selectCheckpoint).Scan(&c.Position, &c.Seq, &c.State)
+	err := s.state.row(ctx, selectCheckpoint).Scan(&c.Number, &c.Seq, &c.State)
 	if none(err) {
 		return investigate.Checkpoint{}, nil
 	}
@@ -24,8 +24,8 @@ func (s *Store) Checkpoint(ctx context.Context) (investigate.Checkpoint, error) 
 }
 
 const upsertCheckpoint = `
-INSERT INTO follower (id, position, seq, state) VALUES (1, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET position = excluded.position, seq = excluded.seq, state = excluded.state`
+INSERT INTO follower (id, number, seq, state) VALUES (1, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET number = excluded.number, seq = excluded.seq, state = excluded.state`
 const upsertFinding = `
 INSERT INTO findings (id, sample, score, raised_at, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET sample = excluded.sample, score = excluded.score, raised_at = excluded.raised_at, body = excluded.body`
@@ -50,7 +50,7 @@ func saveCheckpoint(ctx context.Context, t *tx, c investigate.Checkpoint, findin
 	if err := saveFindings(ctx, t, samples, true); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, upsertCheckpoint, int64(c.Position), c.Seq, state)
+	_, err := t.exec(ctx, upsertCheckpoint, int64(c.Number), c.Seq, state)
 	return err
 }
 
@@ -116,6 +116,6 @@ func (s *Store) CountFindings(ctx context.Context) (int, error) {
 // sortIndexed sorts by time, then by place in the journal.
 func sortIndexed(all []investigate.Indexed) {
 	slices.SortFunc(all, func(a, b investigate.Indexed) int {
-		return cmp.Or(a.Lookup.At.Compare(b.Lookup.At), cmp.Compare(a.Position, b.Position))
+		return cmp.Or(a.Lookup.At.Compare(b.Lookup.At), cmp.Compare(a.Number, b.Number))
 	})
 }

@@ -92,9 +92,9 @@ func missesAtCustomer(t *testing.T, s *store.Store) {
 }
 
 // row is a row of the index: e1 looks at c1.
-func row(position uint64, id access.LookupID, when time.Duration, outcome access.Outcome) investigate.Indexed {
+func row(number uint64, id access.LookupID, when time.Duration, outcome access.Outcome) investigate.Indexed {
 	return investigate.Indexed{
-		Position: position, Kind: "intent", Purpose: "refund", Role: "agent", Pseudonym: "p1", Door: "api", Reasons: []string{"assigned"}, Rows: 3,
+		Number: number, Kind: "intent", Purpose: "refund", Role: "agent", Pseudonym: "p1", Door: "api", Reasons: []string{"assigned"}, Rows: 3,
 		Lookup: access.Lookup{
 			ID: id, At: at.Add(when), Employee: "e1", Customer: "c1", Action: access.ActionView,
 			Categories: []access.Category{"orders"}, Task: "t1", Outcome: outcome,
@@ -106,7 +106,7 @@ func indexReplaces(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	first, second, other := row(0, "l0", 0, access.OutcomeUnknown), row(5, "l5", time.Minute, access.OutcomeShown), row(7, "l7", 0, access.OutcomeRefused)
 	other.Lookup.Customer, other.Lookup.Employee = "c2", "e2"
-	act := investigate.Indexed{Position: 9, Kind: "act", Act: "who_looked", Lookup: access.Lookup{ID: "l9", At: at.Add(time.Hour), Employee: "e2", Customer: "c1"}}
+	act := investigate.Indexed{Number: 9, Kind: "act", Act: "who_looked", Lookup: access.Lookup{ID: "l9", At: at.Add(time.Hour), Employee: "e2", Customer: "c1"}}
 	done := row(0, "l0", 0, access.OutcomeShown)
 	for _, rows := range [][]investigate.Indexed{{first, second, other, act, act}, {done}, nil} {
 		if err := s.SaveIndexed(ctx, rows); err != nil {
@@ -130,7 +130,7 @@ func indexReplaces(t *testing.T, s *store.Store) {
 }
 
 func lookupsAreCounted(t *testing.T, s *store.Store) {
-	act := investigate.Indexed{Position: 99, Kind: "act", Act: "who_looked", Lookup: access.Lookup{At: at, Employee: "e1"}}
+	act := investigate.Indexed{Number: 99, Kind: "act", Act: "who_looked", Lookup: access.Lookup{At: at, Employee: "e1"}}
 	rows := []investigate.Indexed{
 		act, row(1, "a", -time.Microsecond, access.OutcomeShown), row(2, "b", 0, access.OutcomeShown), row(3, "c", time.Minute-time.Microsecond, access.OutcomeShown),
 		row(4, "d", time.Minute, access.OutcomeRefused), row(5, "e", 2*time.Minute, access.OutcomeShown), row(6, "f", 3*time.Minute, access.OutcomeMissed),
@@ -157,13 +157,13 @@ func checkpointSaved(t *testing.T, s *store.Store) {
 	f1 := detect.Finding{ID: "f1", Score: 0.5, Kind: "pair", Customers: []access.CustomerID{"c1"}, Employees: []access.EmployeeID{"e1"}, RaisedAt: at}
 	f2 := detect.Finding{ID: "f2", Score: 0.9, Kind: "crowd", RaisedAt: at.Add(time.Hour)}
 	sample := detect.Finding{ID: "s1", Kind: "sample", RaisedAt: at}
-	for _, c := range []investigate.Checkpoint{{}, {Position: 7, Seq: 9, State: []byte{1, 0, 2}}} {
+	for _, c := range []investigate.Checkpoint{{}, {Number: 7, Seq: 9, State: []byte{1, 0, 2}}} {
 		if err := s.SaveCheckpoint(ctx, c, []detect.Finding{f1, f2}, []detect.Finding{sample}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	c, err := s.Checkpoint(ctx)
-	if diff := cmp.Diff(c, investigate.Checkpoint{Position: 7, Seq: 9, State: []byte{1, 0, 2}}); err != nil || diff != "" {
+	if diff := cmp.Diff(c, investigate.Checkpoint{Number: 7, Seq: 9, State: []byte{1, 0, 2}}); err != nil || diff != "" {
 		t.Errorf("checkpoint: got -, want +: %s, %v", diff, err)
 	}
 	found, err := s.Findings(ctx, false, 10)
@@ -179,10 +179,10 @@ func checkpointSaved(t *testing.T, s *store.Store) {
 		t.Errorf("count: got %d, %v, want 2", n, err)
 	}
 	bad := detect.Finding{ID: "bad\x00", RaisedAt: at}
-	err = s.SaveCheckpoint(ctx, investigate.Checkpoint{Position: 8}, []detect.Finding{{ID: "f3", RaisedAt: at}, bad}, nil)
+	err = s.SaveCheckpoint(ctx, investigate.Checkpoint{Number: 8}, []detect.Finding{{ID: "f3", RaisedAt: at}, bad}, nil)
 	wantCode(t, "a finding that can't be stored", err, access.Invalid)
 	c, err = s.Checkpoint(ctx)
-	if err != nil || c.Position != 7 {
+	if err != nil || c.Number != 7 {
 		t.Errorf("the checkpoint moved without its findings: %+v, %v", c, err)
 	}
 	_, err = s.Finding(ctx, "f3")

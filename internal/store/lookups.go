@@ -12,23 +12,23 @@ import (
 var _ investigate.Index = (*Store)(nil)
 
 var upsertLookups = newBulk(
-	`INSERT INTO lookups (position, id, at, employee, customer, outcome, act, body)`, 8,
-	`ON CONFLICT (position) DO UPDATE SET id = excluded.id, at = excluded.at, employee = excluded.employee,
+	`INSERT INTO lookups (number, id, at, employee, customer, outcome, act, body)`, 8,
+	`ON CONFLICT (number) DO UPDATE SET id = excluded.id, at = excluded.at, employee = excluded.employee,
 		customer = excluded.customer, outcome = excluded.outcome, act = excluded.act, body = excluded.body`)
 
 // SaveIndexed saves rows of the index in one transaction; a row of the same
-// position is replaced, and of two such in rows the later one stands.
+// number is replaced, and of two such in rows the later one stands.
 func (s *Store) SaveIndexed(ctx context.Context, rows []investigate.Indexed) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	last := make(map[uint64]int, len(rows))
 	for i, r := range rows {
-		last[r.Position] = i
+		last[r.Number] = i
 	}
 	args := make([]any, 0, 8*len(rows))
 	for i, r := range rows {
-		if last[r.Position] != i {
+		if last[r.Number] != i {
 			continue
 		}
 		values, err := rowOf(r)
@@ -47,11 +47,11 @@ func rowOf(r investigate.Indexed) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []any{int64(r.Position), string(r.Lookup.ID), access.Micros(r.Lookup.At), string(r.Lookup.Employee),
+	return []any{int64(r.Number), string(r.Lookup.ID), access.Micros(r.Lookup.At), string(r.Lookup.Employee),
 		string(r.Lookup.Customer), string(r.Lookup.Outcome), r.Act, body}, nil
 }
 
-const selectLookupsAt = `SELECT body FROM lookups WHERE customer = ? AND customer <> '' ORDER BY at DESC, position DESC LIMIT ?`
+const selectLookupsAt = `SELECT body FROM lookups WHERE customer = ? AND customer <> '' ORDER BY at DESC, number DESC LIMIT ?`
 
 // LookupsAt returns the look-ups and acts about a customer, newest first, at
 // most limit; none for one at whom nobody looked.
@@ -59,7 +59,7 @@ func (s *Store) LookupsAt(ctx context.Context, customer access.CustomerID, limit
 	return s.indexed(ctx, selectLookupsAt, string(customer), limit)
 }
 
-const selectLookupsBy = `SELECT body FROM lookups WHERE employee = ? ORDER BY at DESC, position DESC LIMIT ?`
+const selectLookupsBy = `SELECT body FROM lookups WHERE employee = ? ORDER BY at DESC, number DESC LIMIT ?`
 
 // LookupsBy returns an employee's look-ups and acts, newest first, at most
 // limit, as he himself may read them.
@@ -71,7 +71,7 @@ func (s *Store) LookupsBy(ctx context.Context, employee access.EmployeeID, limit
 	return all, err
 }
 
-const selectLookupByID = `SELECT body FROM lookups WHERE id = ? AND id <> '' ORDER BY at, position`
+const selectLookupByID = `SELECT body FROM lookups WHERE id = ? AND id <> '' ORDER BY at, number`
 
 // LookupsByID returns the look-ups of these ids that the index knows, in order
 // of time.

@@ -48,7 +48,7 @@ func TestANewerSchemaIsRefusedAndLeftAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = openAt(t, dir)
-	if err == nil || !strings.Contains(err.Error(), "version 6") {
+	if err == nil || !strings.Contains(err.Error(), "version 7") {
 		t.Errorf("got %v, want a refusal that names the version", err)
 	}
 	after, err := os.ReadFile(filepath.Join(dir, store.StateFile))
@@ -63,7 +63,7 @@ func TestAMigrationThatFailsChangesNothing(t *testing.T) {
 	save(t, s, customerNamed("c1", "x"))
 	mustClose(t, s)
 	err := store.Migrate(t.Context(), dir, "DELETE FROM customers; CREATE TABLE customers (x INTEGER)")
-	if err == nil || !strings.Contains(err.Error(), "migration 6") {
+	if err == nil || !strings.Contains(err.Error(), "migration 7") {
 		t.Fatalf("got %v, want an error that names the migration", err)
 	}
 	s = mustOpen(t, dir)

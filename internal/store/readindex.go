@@ -36,40 +36,40 @@ func OpenIndex(path string) (*IndexFile, error) {
 // Close closes the file.
 func (f *IndexFile) Close() error { return f.db.Close() }
 
-const selectFollowed = `SELECT position FROM follower WHERE id = 1`
+const selectFollowed = `SELECT number FROM follower WHERE id = 1`
 
-// Followed returns the position of the follower's last checkpoint: of the first
+// Followed returns the number of the follower's last checkpoint: of the first
 // record whose row it may not have written. It is 0 where there is no checkpoint.
 func (f *IndexFile) Followed(ctx context.Context) (int64, error) {
-	var position int64
-	err := f.db.QueryRowContext(ctx, selectFollowed).Scan(&position)
+	var number int64
+	err := f.db.QueryRowContext(ctx, selectFollowed).Scan(&number)
 	if none(err) {
 		return 0, nil
 	}
-	return position, refused("read the follower's checkpoint", err)
+	return number, refused("read the follower's checkpoint", err)
 }
 
 const selectStoredRows = `
-SELECT position, id, at, employee, customer, outcome, act, body FROM lookups WHERE position >= ? ORDER BY position LIMIT ?`
+SELECT number, id, at, employee, customer, outcome, act, body FROM lookups WHERE number >= ? ORDER BY number LIMIT ?`
 
-// Rows returns the rows from that position on, at most limit, in their order.
+// Rows returns the rows from that number on, at most limit, in their order.
 func (f *IndexFile) Rows(ctx context.Context, from int64, limit int) ([]investigate.StoredRow, error) {
 	var all []investigate.StoredRow
 	rows, err := f.db.QueryContext(ctx, selectStoredRows, from, limit)
 	err = eachRow(rows, err, func(r scanner) error {
-		var position, at int64
+		var number, at int64
 		var id, employee, customer, outcome, act, body string
-		if err := r.Scan(&position, &id, &at, &employee, &customer, &outcome, &act, &body); err != nil {
+		if err := r.Scan(&number, &id, &at, &employee, &customer, &outcome, &act, &body); err != nil {
 			return err
 		}
-		row := investigate.StoredRow{Position: position}
+		row := investigate.StoredRow{Number: number}
 		row.Damaged = decode(body, &row.Row) != nil
 		if !row.Damaged { // what the pages search by must be what they then show
 			want, err := rowOf(row.Row)
 			if err != nil {
 				return err
 			}
-			row.Damaged = !slices.Equal(want[:7], []any{position, id, at, employee, customer, outcome, act})
+			row.Damaged = !slices.Equal(want[:7], []any{number, id, at, employee, customer, outcome, act})
 		}
 		all = append(all, row)
 		return nil

@@ -54,7 +54,7 @@ func runSuite(t *testing.T, open openFunc) {
 		"a call in progress is his, incoming, and not too old":   callInProgress,
 		"tries count as misses until they are settled":           triesCount,
 		"misses at a customer are counted over all":              missesAtCustomer,
-		"rows of the index replace those of the same position":   indexReplaces,
+		"rows of the index replace those of the same number":     indexReplaces,
 		"look-ups are counted by step and outcome":               lookupsAreCounted,
 		"findings and checkpoint are saved together":             checkpointSaved,
 		"qualifications are replaced by kind":                    qualificationsReplaced,
