@@ -118,7 +118,7 @@ const demoDays = 30
 func (d *demonstration) open(ctx context.Context, listen string) error {
 	config := &Config{
 		Listen: listen, Data: filepath.Join(d.dir, "data"), Node: "demo", Budget: 5,
-		SessionLasts: 10 * time.Hour, SessionIdle: 2 * time.Hour, Zone: localZone(),
+		SessionLasts: 10 * time.Hour, SessionIdle: 2 * time.Hour, Zone: localZone(), LedgerKeep: 24 * time.Hour,
 		Sources: map[string]SourceConfig{"shop": {Kind: "sqlite", Path: filepath.Join(d.dir, "shop.db")}},
 	}
 	p, err := policy.Load("policy.yaml", policy.DefaultYAML(), "default.cedar", policy.DefaultCedar())
@@ -130,7 +130,7 @@ func (d *demonstration) open(ctx context.Context, listen string) error {
 	g.Go(func() error { return source.Load(ctx, config.Sources["shop"].Path, tables(d.shop)) })
 	var history []access.Event
 	g.Go(func() error { history = d.shop.History(); return nil })
-	code, err := makeFolder(ctx, config.Data, config.Node, realClock)
+	code, err := makeFolder(ctx, config, realClock)
 	if err := errors.Join(err, g.Wait()); err != nil {
 		return err
 	}
@@ -237,8 +237,9 @@ func (d *demonstration) run(ctx context.Context, l net.Listener) error {
 // caughtUp waits until the follower has read all of the past.
 func (d *demonstration) caughtUp(ctx context.Context) error {
 	for {
-		if records, _ := d.system.follower.Lag(); records == 0 {
-			return nil
+		var records uint64
+		if err := d.system.gate.pass(func() error { records, _ = d.system.follower.Lag(); return nil }); err != nil || records == 0 {
+			return err
 		}
 		select {
 		case <-ctx.Done():

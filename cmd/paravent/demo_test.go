@@ -31,7 +31,7 @@ func TestAHistoryTakenInAtOnceIsJudgedAsAReviewWould(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		saved = c.Position
+		saved = c.Number
 	}
 	stop()
 	if err := <-followed; err != nil {

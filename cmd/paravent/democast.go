@@ -154,9 +154,12 @@ func (c crew) ask(ctx context.Context, a simulate.Ask) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.d.system.lookups.Look(ctx, who, lookup.Request{
-		Task: a.Task, Customer: a.Customer, Categories: a.Categories, Order: a.Order, Action: a.Action,
-		Reason: a.Reason, Door: lookup.DoorConsole,
+	err = c.d.system.gate.pass(func() error {
+		_, err := c.d.system.lookups.Look(ctx, who, lookup.Request{
+			Task: a.Task, Customer: a.Customer, Categories: a.Categories, Order: a.Order, Action: a.Action,
+			Reason: a.Reason, Door: lookup.DoorConsole,
+		})
+		return err
 	})
 	var refused *access.Error
 	if errors.As(err, &refused) && refused.Code != access.Internal {

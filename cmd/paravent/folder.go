@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 
 	"paravent/internal/access"
+	"paravent/internal/chain"
 	"paravent/internal/identity"
 	"paravent/internal/ledger"
 	"paravent/internal/store"
@@ -25,10 +27,15 @@ const (
 	lockFile      = "lock"          // held by the one process that owns the folder
 )
 
+// pseudonymBytes is how long the key of pseudonyms is.
+const pseudonymBytes = 32
+
 // makeFolder makes a data folder with a new ledger, a new store and new keys,
 // and returns the code with which the first administrator signs in. The
-// folder must not exist.
-func makeFolder(ctx context.Context, dir, node string, clock access.Clock) (setupCode string, err error) {
+// folder must not exist. Where c names a secret manager, signing key and key of
+// pseudonyms go there.
+func makeFolder(ctx context.Context, c *Config, clock access.Clock) (setupCode string, err error) {
+	dir := c.Data
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make data folder: %w", err)
 	}
@@ -39,13 +46,14 @@ func makeFolder(ctx context.Context, dir, node string, clock access.Clock) (setu
 	if err != nil {
 		return "", err
 	}
-	options := ledger.Options{Node: node, Clock: clock, Keys: st.Keys()}
-	if err := errors.Join(ledger.Create(filepath.Join(dir, ledgerFolder), options), st.Close()); err != nil {
+	options, err := chainOptions(c, clock, st.Keys())
+	if err == nil {
+		err = chain.Create(filepath.Join(dir, ledgerFolder), options)
+	}
+	if err := errors.Join(err, st.Close()); err != nil {
 		return "", fmt.Errorf("make ledger: %w", err)
 	}
-	key := make([]byte, 32)
-	rand.Read(key) // never fails
-	if err := os.WriteFile(filepath.Join(dir, pseudonymFile), key, 0o600); err != nil {
+	if err := makePseudonymKey(ctx, c); err != nil {
 		return "", fmt.Errorf("make pseudonym key: %w", err)
 	}
 	code, hash := identity.NewSetupCode()
@@ -53,6 +61,20 @@ func makeFolder(ctx context.Context, dir, node string, clock access.Clock) (setu
 		return "", fmt.Errorf("keep hash of setup code: %w", err)
 	}
 	return code, nil
+}
+
+// makePseudonymKey makes the key of pseudonyms where it is to be kept.
+func makePseudonymKey(ctx context.Context, c *Config) error {
+	key := make([]byte, pseudonymBytes)
+	rand.Read(key) // never fails
+	secrets, err := c.secrets()
+	if err != nil {
+		return err
+	}
+	if secrets != nil {
+		return secrets.Put(ctx, pseudonymSecret, []byte(base64.StdEncoding.EncodeToString(key)))
+	}
+	return os.WriteFile(filepath.Join(c.Data, pseudonymFile), key, 0o600)
 }
 
 // folder is a data folder that this process owns.
@@ -65,7 +87,8 @@ type folder struct {
 
 // openFolder takes a data folder for this process. A folder without its ledger
 // or keys is refused, never completed: what is missing may have been taken.
-func openFolder(path string) (*folder, error) {
+func openFolder(ctx context.Context, c *Config) (*folder, error) {
+	path := c.Data
 	f := &folder{path: path}
 	for _, name := range []string{ledgerFolder, storeFolder, filepath.Join(storeFolder, store.KeysFile)} {
 		if _, err := os.Stat(filepath.Join(path, name)); err != nil {
@@ -74,14 +97,8 @@ func openFolder(path string) (*folder, error) {
 		}
 	}
 	var err error
-	f.pseudonymKey, err = os.ReadFile(filepath.Join(path, pseudonymFile))
-	if errors.Is(err, os.ErrPermission) {
-		return nil, access.Errorf(access.Invalid, "%s can't be read", path).Because(err).
-			WithHint("Run paravent as the user to whom the data folder belongs.")
-	}
-	if err != nil || len(f.pseudonymKey) != 32 {
-		return nil, access.Errorf(access.Invalid, "%s: the pseudonym key is missing or damaged", path).Because(err).
-			WithHint("Restore " + pseudonymFile + " from a backup; with a new one, old and new pseudonyms would differ.")
+	if f.pseudonymKey, err = readPseudonymKey(ctx, c); err != nil {
+		return nil, err
 	}
 	text, err := os.ReadFile(filepath.Join(path, setupFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -91,6 +108,28 @@ func openFolder(path string) (*folder, error) {
 		return nil, fmt.Errorf("read setup hash: %w", err)
 	}
 	return f, f.takeLock()
+}
+
+// readPseudonymKey reads the key of pseudonyms from where it is kept.
+func readPseudonymKey(ctx context.Context, c *Config) ([]byte, error) {
+	secrets, err := c.secrets()
+	if err != nil {
+		return nil, err
+	}
+	if secrets != nil {
+		return pseudonymFrom(ctx, secrets)
+	}
+	path := filepath.Join(c.Data, pseudonymFile)
+	key, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, access.Errorf(access.Invalid, "%s can't be read", path).Because(err).
+			WithHint("Run paravent as the user to whom the data folder belongs.")
+	}
+	if err != nil || len(key) != pseudonymBytes {
+		return nil, access.Errorf(access.Invalid, "%s: the pseudonym key is missing or damaged", c.Data).Because(err).
+			WithHint("Restore " + pseudonymFile + " from a backup; with a new one, old and new pseudonyms would differ.")
+	}
+	return key, nil
 }
 
 func trimNewline(text []byte) []byte {

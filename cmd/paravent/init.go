@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,8 @@ var configTemplate []byte
 
 // newInitCommand writes a configuration and policy that run as they are.
 func newInitCommand(s streams) *cobra.Command {
-	return &cobra.Command{
+	var get, put string
+	c := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Write a commented configuration and policy that run as they are",
 		Long: `Writes into DIR, which must be new or empty:
@@ -33,12 +35,17 @@ func newInitCommand(s streams) *cobra.Command {
   shop.db         an empty example database in the shape that policy.yaml describes
   data/           the ledger, the keys and the store
 
-It prints a code, once, with which the first administrator signs in.`,
+It prints a code, once, with which the first administrator signs in.
+
+With --secrets-get and --secrets-put, the ledger's signing key and the key of
+pseudonyms are kept in your secret manager instead of data/.`,
 		Example: `  paravent init ./mine
-  paravent serve --config ./mine/paravent.yaml`,
+  paravent serve --config ./mine/paravent.yaml
+  paravent init ./mine --secrets-get 'vault kv get -field=value secret/paravent/{name}' \
+    --secrets-put 'vault kv put secret/paravent/{name} value=-'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			code, err := initialise(c.Context(), args[0])
+			code, err := initialise(c.Context(), args[0], get, put)
 			if err != nil {
 				return err
 			}
@@ -56,12 +63,25 @@ It prints a code, once, with which the first administrator signs in.`,
 			return nil
 		},
 	}
+	c.Flags().StringVar(&get, "secrets-get", "", "`command` that prints the secret {name}")
+	c.Flags().StringVar(&put, "secrets-put", "", "`command` that keeps its standard input as the secret {name}")
+	return c
 }
 
 // initialise makes dir as a whole: in a folder beside it first, then by a
 // rename, so that no half-made one is left behind.
-func initialise(ctx context.Context, dir string) (setupCode string, err error) {
+func initialise(ctx context.Context, dir, get, put string) (setupCode string, err error) {
 	dir = filepath.Clean(dir)
+	if (get == "") != (put == "") {
+		return "", usageError{errors.New("give both --secrets-get and --secrets-put, or neither")}
+	}
+	config := configTemplate
+	if get != "" {
+		if _, err := newCommandSecrets(get, put); err != nil {
+			return "", usageError{fmt.Errorf("--secrets-get, --secrets-put: %w", err)}
+		}
+		config = append(slices.Clone(config), fmt.Sprintf("\nsecrets:\n  get: %q\n  put: %q\n", get, put)...)
+	}
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
 		return "", access.Errorf(access.Invalid, "%s is not empty", dir).WithHint("Name a new or empty folder; nothing was changed.")
@@ -79,7 +99,7 @@ func initialise(ctx context.Context, dir string) (setupCode string, err error) {
 		}
 	}()
 	for name, text := range map[string][]byte{
-		"paravent.yaml": configTemplate, "policy.yaml": policy.DefaultYAML(), "default.cedar": policy.DefaultCedar(),
+		"paravent.yaml": config, "policy.yaml": policy.DefaultYAML(), "default.cedar": policy.DefaultCedar(),
 	} {
 		if err := os.WriteFile(filepath.Join(half, name), text, 0o644); err != nil {
 			return "", fmt.Errorf("write %s: %w", name, err)
@@ -88,7 +108,7 @@ func initialise(ctx context.Context, dir string) (setupCode string, err error) {
 	if err := source.Load(ctx, filepath.Join(half, "shop.db"), nil); err != nil {
 		return "", fmt.Errorf("write example shop: %w", err)
 	}
-	if setupCode, err = makeFolder(ctx, filepath.Join(half, "data"), "n1", realClock); err != nil {
+	if setupCode, err = makeFolder(ctx, &Config{Data: filepath.Join(half, "data"), Node: "n1", SecretsGet: get, SecretsPut: put}, realClock); err != nil {
 		return "", err
 	}
 	// An empty folder makes room; one that has got something meanwhile stays.

@@ -68,7 +68,7 @@ type stormer struct {
 }
 
 // newStormFolder makes a small shop and gives its agents tokens.
-func newStormFolder(t *testing.T) *stormFolder {
+func newStormFolder(t testing.TB) *stormFolder {
 	t.Helper()
 	ctx := context.Background()
 	f := &stormFolder{dir: t.TempDir(), address: freeAddress(t)}
@@ -121,7 +121,7 @@ func newStormFolder(t *testing.T) *stormFolder {
 	return f
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -208,7 +208,7 @@ wait:
 }
 
 // await waits until the server answers.
-func (f *stormFolder) await(t *testing.T, server *exec.Cmd, log *bytes.Buffer) {
+func (f *stormFolder) await(t testing.TB, server *exec.Cmd, log *bytes.Buffer) {
 	t.Helper()
 	for range 500 {
 		resp, err := http.Get("http://" + f.address + "/v1/state")

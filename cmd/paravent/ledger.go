@@ -30,7 +30,7 @@ func newLedgerCommand(s streams) *cobra.Command {
 		Args:  knownSubcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newLedgerVerifyCommand(s), newLedgerEvidenceCommand(s))
+	c.AddCommand(newLedgerVerifyCommand(s), newLedgerEvidenceCommand(s), newLedgerLogsCommand(s), newLedgerRotateCommand(s), newLedgerDropCommand(s))
 	return c
 }
 
@@ -200,7 +200,7 @@ func verifyWhat(ctx context.Context, what string, o audit.Options) (*audit.Resul
 		return nil, nil, usageError{err}
 	}
 	if info.IsDir() {
-		r, err := audit.Folder(ctx, what, o)
+		r, err := audit.Chain(ctx, what, o)
 		if errors.Is(err, ledger.ErrMissing) {
 			if _, inside := os.Stat(filepath.Join(what, ledgerFolder)); inside == nil {
 				err = fmt.Errorf("%w\nThis is a data folder: give %s", err, filepath.Join(what, ledgerFolder))
@@ -233,6 +233,15 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 func tellResult(w io.Writer, r *audit.Result, index *investigate.IndexReport, proven []audit.Proven) {
 	fmt.Fprintf(w, "ledger   %s\n", r.Origin)
 	fmt.Fprintf(w, "records  %d\nroot     %s\n", r.Size, r.Root)
+	if len(r.Logs) > 1 || r.First > 0 {
+		for _, l := range r.Logs {
+			state := "written"
+			if l.Frozen {
+				state = "frozen"
+			}
+			fmt.Fprintf(w, "log %s  %d records from number %d, %s, %s\n", l.Name, l.Size, l.Base, state, l.Origin)
+		}
+	}
 	if r.Segments > 0 {
 		fmt.Fprintf(w, "checked  %d segments, %d signed heads, %d keys made, %d destroyed\n", r.Segments, r.Heads, r.Keys, r.Erased)
 	}
@@ -244,7 +253,7 @@ func tellResult(w io.Writer, r *audit.Result, index *investigate.IndexReport, pr
 		if p.Given {
 			given = " (a time that was said with it)"
 		}
-		fmt.Fprintf(w, "proven   record %d, %s%s: %s %s\n", p.Position, p.Time.Format(time.RFC3339), given, p.Kind, p.Outcome)
+		fmt.Fprintf(w, "proven   record %d, %s%s: %s %s\n", p.Number, p.Time.Format(time.RFC3339), given, p.Kind, p.Outcome)
 	}
 	if r.Sound() {
 		fmt.Fprintln(w, "\nSOUND")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,11 +15,11 @@ import (
 	"paravent/internal/access"
 	"paravent/internal/api"
 	"paravent/internal/audit"
+	"paravent/internal/chain"
 	"paravent/internal/console"
 	"paravent/internal/detect"
 	"paravent/internal/identity"
 	"paravent/internal/investigate"
-	"paravent/internal/ledger"
 	"paravent/internal/lookup"
 	"paravent/internal/policy"
 	"paravent/internal/qualify"
@@ -41,17 +40,19 @@ type system struct {
 	folder  *folder
 	policy  *policy.Policy
 	store   *store.Store
-	ledger  *ledger.Ledger
+	ledger  *chain.Chain
 	source  *source.SQLite
 	signOn  *identity.Service
 	tasks   *task.Service
 	qualify *qualify.Service
 	lookups *lookup.Service
-	tiles   *audit.Publisher   // tiles behind the journal, proofs from them
-	cosign  *witness.Publisher // checkpoints, cosigned
+	tiles   []*audit.Publisher // of each log, oldest first: tiles behind the journal, proofs from them
+	cosign  *witness.Publisher // checkpoints of the last log, cosigned
+	gate    *turnstile         // before all doors
 
 	follower  *investigate.Follower
 	erasures  *investigate.Erasures
+	upkeep    *investigate.Upkeep
 	approvals *investigate.Approvals
 	handler   http.Handler
 }
@@ -65,7 +66,7 @@ func openSystem(ctx context.Context, c *Config, p *policy.Policy, clock access.C
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.folder, err = openFolder(c.Data); err != nil {
+	if s.folder, err = openFolder(ctx, c); err != nil {
 		return nil, err
 	}
 	if err := s.openSource(ctx); err != nil {
@@ -74,17 +75,16 @@ func openSystem(ctx context.Context, c *Config, p *policy.Policy, clock access.C
 	if s.store, err = store.Open(ctx, filepath.Join(c.Data, storeFolder), clock); err != nil {
 		return nil, err
 	}
-	s.ledger, err = ledger.Open(filepath.Join(c.Data, ledgerFolder), ledger.Options{Node: c.Node, Clock: clock, Keys: s.store.Keys(), Log: log})
-	if err != nil {
-		return nil, fmt.Errorf("open ledger: %w", err)
-	}
-	if err := s.openProof(); err != nil {
+	s.signOn = identity.New(s.store, s.clock, identity.Options{
+		SessionFor: c.SessionLasts, IdleFor: c.SessionIdle, SetupCodeHash: s.folder.setupHash,
+	})
+	s.tasks = task.New(s.store, s.clock)
+	s.qualify = qualify.New(s.store)
+	if err := s.openLedger(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.openServices(); err != nil {
-		return nil, err
-	}
-	return s, s.openDoors()
+	s.gate = newTurnstile(s.handler)
+	return s, nil
 }
 
 // openSource opens the protected database. There is one for now; the policy's
@@ -108,31 +108,8 @@ func (s *system) openSource(ctx context.Context) error {
 	return nil
 }
 
-// openProof makes what proves the ledger to others: tiles behind the journal,
-// and checkpoints that the witnesses have cosigned.
-func (s *system) openProof() error {
-	dir := filepath.Join(s.config.Data, ledgerFolder)
-	log, err := witness.LogOf(s.ledger.Origin(), s.ledger.Public())
-	if err != nil {
-		return fmt.Errorf("name the ledger to its witnesses: %w", err)
-	}
-	if err := s.config.Witness.Check(log); err != nil {
-		return access.Errorf(access.Invalid, "the witnesses don't fit this ledger").Because(err)
-	}
-	s.tiles = audit.NewPublisher(s.ledger, audit.PublisherOptions{Dir: dir, Log: s.log, Witnessed: true})
-	s.cosign, err = witness.NewPublisher(witness.PublisherOptions{
-		Heads: s.ledger, Proofs: s.tiles, Store: s.tiles, Policy: s.config.Witness, Clock: s.clock, Log: s.log,
-	})
-	return err
-}
-
 func (s *system) openServices() (err error) {
 	c := s.config
-	s.signOn = identity.New(s.store, s.clock, identity.Options{
-		SessionFor: c.SessionLasts, IdleFor: c.SessionIdle, SetupCodeHash: s.folder.setupHash,
-	})
-	s.tasks = task.New(s.store, s.clock)
-	s.qualify = qualify.New(s.store)
 	s.lookups, err = lookup.New(lookup.Config{
 		Policy: s.policy, Tasks: s.tasks, Qualifications: s.qualify, People: s.store,
 		Approvals: investigate.NewBook(s.store, s.policy), Source: s.source, Journal: witness.Guard(s.ledger, s.cosign), Tries: s.store.Tries(),
@@ -155,8 +132,15 @@ func (s *system) openServices() (err error) {
 	if err != nil {
 		return err
 	}
+	s.upkeep, err = investigate.NewUpkeep(investigate.UpkeepConfig{
+		Requests: s.store, Recorder: s.lookups, Holds: []investigate.LogHolds{investigate.OpenRecords{Facts: s.store}},
+		Clock: s.clock, Log: s.log, Keep: c.LedgerKeep, Logs: s.logFacts,
+	})
+	if err != nil {
+		return err
+	}
 	s.approvals, err = investigate.NewApprovals(investigate.ApprovalsConfig{
-		Requests: s.store, Tasks: s.tasks, People: s.store, Policy: s.policy, Recorder: s.lookups, Clock: s.clock, Erasures: s.erasures,
+		Requests: s.store, Tasks: s.tasks, People: s.store, Policy: s.policy, Recorder: s.lookups, Clock: s.clock, Erasures: s.erasures, Upkeep: s.upkeep,
 	})
 	return err
 }
@@ -167,7 +151,7 @@ func (s *system) openDoors() error {
 	c := s.config
 	programs, err := api.New(api.Config{
 		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Erasures: s.erasures, Facts: s.tasks, Qualifications: s.qualify,
-		Cases: s.store, Evidence: s.evidence, Ledger: audit.Handler(s.tiles, c.LedgerPublic), LedgerPublic: c.LedgerPublic,
+		Cases: s.store, Evidence: s.evidence, Ledger: audit.ChainHandler(s.served(), c.LedgerPublic), LedgerPublic: c.LedgerPublic,
 		State: s.apiState, Hosts: s.hosts(), Base: s.url(), Log: s.log,
 	})
 	if err != nil {
@@ -236,15 +220,12 @@ func (s *system) apiState() api.State {
 // serve answers on l until ctx ends, then lets running requests finish.
 func (s *system) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 2 * time.Minute,
+		Handler: s.gate, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.follower.Run(ctx) })
-	g.Go(func() error { return s.tiles.Run(ctx) })
-	g.Go(func() error { return s.cosign.Run(ctx) })
-	g.Go(func() error { return s.erasures.Run(ctx) })
-	g.Go(func() error { return answer(ctx, server, l, s.config.TLSCert, s.config.TLSKey, 10*time.Second) })
+	g.Go(func() error { return s.shifts(ctx) })
+	g.Go(func() error { return answer(ctx, server, l, s.config.TLSCert, s.config.TLSKey, patience) })
 	return g.Wait()
 }
 

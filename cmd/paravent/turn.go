@@ -22,8 +22,8 @@ type turnstile struct {
 	cancel  context.CancelFunc
 }
 
-func newTurnstile() *turnstile {
-	t := &turnstile{}
+func newTurnstile(h http.Handler) *turnstile {
+	t := &turnstile{handler: h}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t
 }

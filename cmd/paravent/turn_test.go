@@ -11,15 +11,14 @@ import (
 // While what stands behind the turnstile is exchanged, a request waits and is
 // answered by the new handler; one that runs is awaited.
 func TestATurnstileHoldsRequestsBackWhileTheHandlerIsExchanged(t *testing.T) {
-	gate := newTurnstile()
 	began, finish := make(chan struct{}), make(chan struct{})
 	var ended atomic.Bool
-	gate.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	gate := newTurnstile(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(began)
 		<-finish
 		ended.Store(true)
 		w.WriteHeader(201)
-	})
+	}))
 	first := make(chan int)
 	go func() { first <- knock(gate) }()
 	<-began
