@@ -156,8 +156,11 @@ func (c *Chain) Freeze(ctx context.Context) (ledger.SignedHead, error) {
 // takes the one that an earlier try left: a record that names it may be on its way.
 func (c *Chain) prepareNext() (key string, err error) {
 	made := filepath.Join(c.dir, nextFolder)
-	if key, err = ledger.ReadKey(made, c.o.Ledger); !errors.Is(err, fs.ErrNotExist) {
-		return key, err
+	if key, err = ledger.ReadKey(made, c.o.Ledger); err == nil {
+		return key, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("the key that was prepared can't be used; remove %s to have another one made: %w", made, err)
 	}
 	if err := os.RemoveAll(made); err != nil {
 		return "", err

@@ -94,6 +94,56 @@ func TestARecordBehindTheEndOfAFrozenLogIsNamed(t *testing.T) {
 	}
 }
 
+// Damage in a frozen log that is found behind the start stops the log behind it too.
+func TestDamageInAFrozenLogStopsTheOneThatFollows(t *testing.T) {
+	t.Parallel()
+	o := options(newTable())
+	dir := create(t, o)
+	for range 3 { // three segments
+		if err := open(t, dir, o).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := open(t, dir, o)
+	next, key := nextKey(t, o)
+	if _, err := l.Freeze(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(ledger.CreateNext(next, o, l, nil), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "0000000002.journal")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-20] ^= 1
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, late := range []bool{false, true} {
+		old, err := ledger.OpenFrozen(dir, o.ReadAtStart(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := open(t, next, o)
+		if late { // found before it is told who follows
+			old.Checked()
+		}
+		n.Follows(old)
+		old.Checked()
+		if _, err := n.Append(t.Context(), entry(1)); !errors.Is(err, ledger.ErrUnavailable) || !strings.Contains(err.Error(), old.Origin()) {
+			t.Errorf("found late %v: append: %v", late, err)
+		}
+		if state := n.State(); state.OK {
+			t.Errorf("found late %v: state %+v", late, state)
+		}
+		if err := errors.Join(n.Close(), old.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestALogThatShouldBeFrozenIsNotWrittenTo(t *testing.T) {
 	t.Parallel()
 	o := options(newTable())
