@@ -23,14 +23,14 @@ const nextFolder = ".next"
 // dir is the folder of a single log, that is verified by itself. The error is
 // ErrUsage when there's no ledger, or ctx's when it ended first.
 func Chain(ctx context.Context, dir string, o Options) (*Result, error) {
-	names, err := logsIn(dir)
-	if err == nil && len(names) == 0 {
-		return Folder(ctx, dir, o)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w: %w", ErrUsage, ledger.ErrMissing, err)
-	}
 	return within(ctx, func() (*Result, error) {
+		names, err := logsIn(dir)
+		if err == nil && len(names) == 0 {
+			return folder(ctx, dir, o)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w: %w", ErrUsage, ledger.ErrMissing, err)
+		}
 		v, err := newVerification(o)
 		if err != nil {
 			return nil, err
@@ -42,7 +42,7 @@ func Chain(ctx context.Context, dir string, o Options) (*Result, error) {
 				}
 			}
 			last := v.logs[len(v.logs)-1]
-			if names = nil; last.end == nil {
+			if last.end == nil {
 				break
 			}
 			// Perhaps it was frozen while it was read, by a running server.
@@ -50,8 +50,7 @@ func Chain(ctx context.Context, dir string, o Options) (*Result, error) {
 			if names, err = logsIn(dir); err != nil {
 				return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 			}
-			known := slices.Index(names, last.name)
-			names = names[known+1:]
+			names = names[1+slices.Index(names, last.name):]
 		}
 		return v.conclude(ctx)
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"paravent/internal/audit"
 	"paravent/internal/chain"
@@ -239,4 +240,68 @@ func TestAFrozenLogWhoseNextIsBeingMadeIsTold(t *testing.T) {
 	if len(r.Logs) != 2 {
 		t.Errorf("%d logs", len(r.Logs))
 	}
+}
+
+// Witnesses vouch for the last log's checkpoint, and so for all logs before it.
+// A log that was begun just now has none: the one before then says up to where.
+func TestWitnessesVouchForTheWholeLedger(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 1)
+	works := newCouncil(t, "council.example")
+	o := audit.Options{Witnesses: []string{works.vkey()}}
+	named(t, all(t, l.dir, o), "log 0001", "cosigned by 0")
+	if _, err := l.c.Freeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := l.publish(t)
+	msg, err := p.Published()
+	if err == nil {
+		err = p.Publish(t.Context(), works.cosign(msg, 1_777_000_000))
+	}
+	if err == nil {
+		err = p.Finish(t.Context()) // keeps the cosignature
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.close(t)
+	l.open(t)
+	next, _ := l.c.Last().Succession()
+	if !strings.Contains(string(next.Checkpoint), "council.example") {
+		t.Errorf("the next log was handed %q", next.Checkpoint)
+	}
+	r := all(t, l.dir, o)
+	sound(t, r)
+	says(t, r.Notes, "log 0001", "witness council.example saw")
+	says(t, r.Unknown, fmt.Sprintf("records from %d on", l.c.Last().Base()))
+	q := l.publish(t)
+	named(t, all(t, l.dir, o), "log 0002", "cosigned by 0")
+	if msg, err = q.Published(); err == nil {
+		err = q.Publish(t.Context(), works.cosign(msg, 1_777_000_001))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = all(t, l.dir, o)
+	sound(t, r)
+	says(t, r.Notes, "log 0002", "witness council.example saw")
+	b, _ := check(t, l.bundle(t, 3), o)
+	named(t, b, "log 0002", "cosigned by 0") // bundle publishes anew, without the witness
+}
+
+// Attack: the clock is set back while the ledger is rotated. The new log can't
+// know it, whoever reads both can.
+func TestAClockSetBackBetweenTwoLogsIsTold(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 1)
+	if _, err := l.c.Freeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.close(t)
+	l.now = l.now.Add(-time.Hour)
+	l.open(t)
+	l.look(t, 1)
+	r := all(t, l.dir, audit.Options{})
+	sound(t, r)
+	says(t, r.Notes, "log 0002", "the clock was set back in between")
 }

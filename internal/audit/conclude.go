@@ -203,6 +203,9 @@ func (v *verification) link() {
 			continue
 		}
 		v.linkNext(before, r)
+		if r.start.known && before.stop.known && r.start.at < before.stop.at {
+			r.note("it begins at %s, before the last record of log %s (%s): the clock was set back in between", clockText(r.start.at), before.name, clockText(before.stop.at))
+		}
 		for _, older := range v.logs[:i] {
 			if older.key != nil && older.key.pub.Equal(r.key.pub) {
 				r.problem(publicFile, unknown, unknown, "it has the signing key of log %s: whoever kept that key can write here", older.name)

@@ -20,6 +20,7 @@ type journal struct {
 	sink   func(hashes []ledger.Hash)
 	next   *ledger.Succession // what its first record says of the log that it follows; nil: it follows none
 	end    *ending            // the record that froze it; nil: none
+	start  moment             // the first time read from the clock
 }
 
 // run reads all segments, as many at once as there are processors, and joins
@@ -128,6 +129,9 @@ func (j *journal) joinEnds(s *stretch) {
 	}
 	if j.next == nil {
 		j.next = s.next
+	}
+	if !j.start.known {
+		j.start = s.start
 	}
 	j.keys.early = j.keys.early || s.follows && len(j.keys.names) == 1
 }

@@ -332,7 +332,7 @@ func (t *treeCheck) finish() error {
 	t.s.batches = 1
 	j.joinEnds(t.s)
 	j.keys.join(&r.Report, t.s)
-	r.roots, r.next, r.end = t.s.roots, j.next, j.end
+	r.roots, r.next, r.end, r.start, r.stop = t.s.roots, j.next, j.end, j.start, t.s.stop
 	return t.ctx.Err()
 }
 

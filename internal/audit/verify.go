@@ -88,16 +88,19 @@ const publicFile = "public.key"
 // is ErrUsage when there's no log, or ctx's when it ended first. Of a log that
 // follows another, or that another follows, it says what it can't tell by itself.
 func Folder(ctx context.Context, dir string, o Options) (*Result, error) {
-	return within(ctx, func() (*Result, error) {
-		v, err := newVerification(o)
-		if err != nil {
-			return nil, err
-		}
-		if err := v.folder(ctx, "", dir); err != nil {
-			return nil, err
-		}
-		return v.conclude(ctx)
-	})
+	return within(ctx, func() (*Result, error) { return folder(ctx, dir, o) })
+}
+
+// folder is Folder as long as nothing hangs.
+func folder(ctx context.Context, dir string, o Options) (*Result, error) {
+	v, err := newVerification(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.folder(ctx, "", dir); err != nil {
+		return nil, err
+	}
+	return v.conclude(ctx)
 }
 
 // within returns f's answer, or ctx's error as soon as ctx ends: a disk or a pipe
@@ -157,6 +160,8 @@ type logRun struct {
 	was   *ledger.SignedHead // what the reader kept; nil: nothing
 	seen  time.Time          // when he kept it
 	roots map[uint64]ledger.Hash
+
+	start, stop moment // its first and last times read from the clock
 
 	next       *ledger.Succession // what its first record says; nil: it follows no other log
 	end        *ending            // what froze it; nil: nothing did
@@ -261,7 +266,7 @@ func (v *verification) journal(r *logRun) *journal {
 
 // finish fills in what the last segment says.
 func (j *journal) finish(r *logRun) {
-	r.next, r.end = j.next, j.end
+	r.next, r.end, r.start = j.next, j.end, j.start
 	s := j.before
 	if s == nil || s.batches == 0 {
 		if r.Sound() {
@@ -269,7 +274,7 @@ func (j *journal) finish(r *logRun) {
 		}
 		return
 	}
-	r.Size, r.Root = s.last.Size, s.last.Root
+	r.Size, r.Root, r.stop = s.last.Size, s.last.Root, s.stop
 	if s.torn > 0 {
 		r.note("the last %d bytes are a batch whose write never ended: nobody had a receipt of it", s.torn)
 	}
@@ -278,14 +283,23 @@ func (j *journal) finish(r *logRun) {
 	r.checkpoint = formatCheckpoint(head, j.o.pub)
 }
 
-// regular returns an error unless a file of that name can be read like one: a
-// pipe, for example, might never end.
+// maxFile bounds whatever file is read piece by piece, in bytes: far more than a
+// segment, and a bound for how long zeros without end are looked through.
+const maxFile = 4 << 30
+
+// regular returns an error unless a file of that name can be read to its end: a
+// pipe, for example, might have none.
 func regular(path string) error {
 	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: it is no file", filepath.Base(path))
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: it is no file", filepath.Base(path))
+	case info.Size() > maxFile:
+		return fmt.Errorf("%s: it has %d bytes, more than %d", filepath.Base(path), info.Size(), int64(maxFile))
 	}
-	return err
+	return nil
 }
 
 // readFile reads a file of at most that many bytes.
