@@ -59,6 +59,7 @@ func TestKilledInAStormNoReleasedLookupIsLost(t *testing.T) {
 type stormFolder struct {
 	dir, config, address string
 	people               []stormer
+	admin, officer       string // tokens
 }
 
 // stormer is one employee with a token and an open task.
@@ -98,6 +99,18 @@ func newStormFolder(t testing.TB) *stormFolder {
 		}
 		for _, task := range tasks {
 			f.people = append(f.people, stormer{token, task.ID})
+		}
+	}
+	for i, token := range []*string{2: &f.officer, 3: &f.admin} {
+		if token == nil {
+			continue
+		}
+		_, in, err := d.system.signOn.SignIn(ctx, d.phone[i].login, d.phone[i].password, "storm")
+		if err == nil {
+			*token, _, err = d.system.signOn.IssueToken(ctx, in.Who, "storm", time.Hour)
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	if len(f.people) == 0 {
@@ -142,19 +155,8 @@ type disclosed struct {
 // moment, and returns what was released: answers that arrived whole.
 func (f *stormFolder) storm(t *testing.T, random *rand.Rand) []disclosed {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	server := exec.Command(exe, "serve", "--config", f.config)
-	server.Args[0] = "paravent" // TestMain then runs the command instead of the tests
-	server.Stdout, server.Stderr = &log, &log
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
+	server := f.start(t)
 	defer server.Process.Kill()
-	f.await(t, server, &log)
 	var mu sync.Mutex
 	var got []disclosed
 	released := make(chan struct{}, 64)
@@ -205,6 +207,24 @@ wait:
 	close(stop)
 	workers.Wait()
 	return got
+}
+
+// start starts the server and waits until it answers.
+func (f *stormFolder) start(t testing.TB) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := new(bytes.Buffer)
+	server := exec.Command(exe, "serve", "--config", f.config)
+	server.Args[0] = "paravent" // TestMain then runs the command instead of the tests
+	server.Stdout, server.Stderr = log, log
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f.await(t, server, log)
+	return server
 }
 
 // await waits until the server answers.

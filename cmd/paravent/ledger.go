@@ -30,7 +30,7 @@ func newLedgerCommand(s streams) *cobra.Command {
 		Args:  knownSubcommand,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newLedgerVerifyCommand(s), newLedgerEvidenceCommand(s), newLedgerLogsCommand(s), newLedgerRotateCommand(s), newLedgerDropCommand(s))
+	c.AddCommand(newLedgerVerifyCommand(s), newLedgerReceiptCommand(s), newLedgerEvidenceCommand(s), newLedgerLogsCommand(s), newLedgerRotateCommand(s), newLedgerDropCommand(s))
 	return c
 }
 

@@ -100,7 +100,7 @@ func newLedgerLogsCommand(s streams) *cobra.Command {
 				Logs []struct {
 					Name   string    `json:"name"`
 					Base   uint64    `json:"base"`
-					Size   uint64    `json:"size"`
+					Size   uint64    `json:"records"`
 					Frozen bool      `json:"frozen"`
 					First  time.Time `json:"first"`
 					Last   time.Time `json:"last"`
@@ -116,11 +116,19 @@ func newLedgerLogsCommand(s streams) *cobra.Command {
 				if l.Frozen {
 					state = "frozen"
 				}
-				fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%s\n", l.Name, l.Size, l.Base, l.First.Local().Format(time.DateOnly), l.Last.Local().Format(time.DateOnly), state)
+				fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%s\n", l.Name, l.Size, l.Base, day(l.First), day(l.Last), state)
 			}
 			return table.Flush()
 		},
 	}
 	flags.register(c)
 	return c
+}
+
+// day writes a day, "-" where it isn't known.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format(time.DateOnly)
 }

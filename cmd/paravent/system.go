@@ -150,7 +150,7 @@ func (s *system) openServices() (err error) {
 func (s *system) openDoors() error {
 	c := s.config
 	programs, err := api.New(api.Config{
-		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Erasures: s.erasures, Facts: s.tasks, Qualifications: s.qualify,
+		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Erasures: s.erasures, Upkeep: s.upkeep, Facts: s.tasks, Qualifications: s.qualify,
 		Cases: s.store, Evidence: s.evidence, Ledger: audit.ChainHandler(s.served(), c.LedgerPublic), LedgerPublic: c.LedgerPublic,
 		State: s.apiState, Hosts: s.hosts(), Base: s.url(), Log: s.log,
 	})
