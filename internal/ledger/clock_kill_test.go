@@ -123,7 +123,7 @@ func fail(format string, args ...any) {
 func TestAClockSetBackUnderFaultsKillsAndAReader(t *testing.T) {
 	kills := 12
 	if os.Getenv("PARAVENT_LONG") == "1" {
-		kills = 300
+		kills = 150
 	}
 	o := killOptions()
 	dir := create(t, o)
