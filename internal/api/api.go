@@ -66,13 +66,14 @@ type State struct {
 	Version    string
 }
 
-// Config is what the API needs. Every field but Log is required.
+// Config is what the API needs. Every field but Upkeep and Log is required.
 type Config struct {
 	SignOn         SignOn
 	Accounts       Accounts
 	Lookups        Lookups
 	Requests       Requests
 	Erasures       Erasures
+	Upkeep         Upkeep // nil: nobody can ask for a change of the ledger
 	Facts          Facts
 	Qualifications Qualifications
 	// Cases and Evidence serve GET /v1/evidence.

@@ -58,6 +58,7 @@ type house struct {
 	log     *quiet
 	state   api.State
 	tokens  map[string]string // by employee
+	logs    []investigate.LogFacts
 }
 
 func newHouse(t testing.TB) *house {
@@ -104,8 +105,17 @@ func newHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.logs = []investigate.LogFacts{{Name: "0001", Size: 100, Frozen: true, First: h.Clock.Now().AddDate(-3, 0, 0), Last: h.Clock.Now().AddDate(-2, 0, 0), Bytes: 12345},
+		{Name: "0002", Base: 100, Size: 50, First: h.Clock.Now().AddDate(-2, 0, 0)}}
+	upkeep, err := investigate.NewUpkeep(investigate.UpkeepConfig{
+		Requests: h.Store, Recorder: h.lookups, Holds: []investigate.LogHolds{investigate.OpenRecords{Facts: h.Store}}, Clock: h.Clock.Now,
+		Keep: 365 * 24 * time.Hour, Logs: func() []investigate.LogFacts { return h.logs },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	approvals, err := investigate.NewApprovals(investigate.ApprovalsConfig{
-		Requests: h.Store, Tasks: h.Tasks, People: h.Store, Policy: p, Recorder: h.lookups, Clock: h.Clock.Now, Erasures: erasures,
+		Requests: h.Store, Tasks: h.Tasks, People: h.Store, Policy: p, Recorder: h.lookups, Clock: h.Clock.Now, Erasures: erasures, Upkeep: upkeep,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +124,7 @@ func newHouse(t testing.TB) *house {
 	h.server = httptest.NewUnstartedServer(nil)
 	name := h.server.Listener.Addr().String()
 	h.config = api.Config{
-		SignOn: h.Identity, Accounts: h.Identity, Lookups: h.lookups, Requests: approvals, Erasures: erasures, Facts: h.Tasks, Qualifications: h.Qualify,
+		SignOn: h.Identity, Accounts: h.Identity, Lookups: h.lookups, Requests: approvals, Erasures: erasures, Upkeep: upkeep, Facts: h.Tasks, Qualifications: h.Qualify,
 		Cases: h.Store, Ledger: http.NotFoundHandler(),
 		Evidence: func(_ context.Context, w io.Writer, about string, numbers []uint64) error {
 			_, err := fmt.Fprint(w, about, numbers)
@@ -150,6 +160,8 @@ func (h *house) fill(t testing.TB) {
 		{ID: "x1", Role: access.RoleProgram},
 		{ID: "k1", Role: access.RoleConnector},
 		{ID: "a1", Role: access.RoleAdministrator},
+		{ID: "a2", Role: access.RoleAdministrator},
+		{ID: "u1", Role: access.RoleAuditor},
 	} {
 		who := h.Who(t, e)
 		secret, _, err := h.Identity.IssueToken(t.Context(), who, "test", time.Hour)

@@ -18,6 +18,7 @@ type requestBody struct {
 	Task      access.TaskID     `json:"task"`
 	Customer  access.CustomerID `json:"customer,omitempty"`
 	Employee  access.EmployeeID `json:"employee,omitempty"` // whom an erasure is about
+	Log       string            `json:"log,omitempty"`      // which a change of the ledger is about
 	Purpose   access.Purpose    `json:"purpose"`
 	Why       []reasonBody      `json:"why,omitempty"`
 	Said      string            `json:"said,omitempty"`
@@ -59,7 +60,7 @@ func (a *api) handleRequest(w http.ResponseWriter, r *http.Request, who identity
 // body returns of a request what its asker may know, too.
 func body(q investigate.Request) requestBody {
 	return requestBody{
-		ID: q.ID, Kind: q.Kind, Asker: q.Asker, Task: q.Task, Purpose: q.Purpose, Said: q.Said,
+		ID: q.ID, Kind: q.Kind, Asker: q.Asker, Log: q.About, Task: q.Task, Purpose: q.Purpose, Said: q.Said,
 		At: q.At, Until: q.Until, State: q.State, DecidedAt: q.DecidedAt,
 	}
 }

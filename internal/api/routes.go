@@ -37,6 +37,11 @@ func (a *api) routes() http.Handler {
 	// facts of the business
 	mux.HandleFunc("POST /v1/import/{table}", a.proven(a.handleImport))
 
+	// the ledger itself, for those who run and watch it
+	mux.HandleFunc("POST /v1/ledger/rotations", a.proven(a.handleRotate))
+	mux.HandleFunc("POST /v1/ledger/drops", a.proven(a.handleDrop))
+	mux.HandleFunc("GET /v1/ledger/logs", a.proven(a.handleLogs))
+
 	// the ledger, for those who audit
 	mux.HandleFunc("GET /v1/evidence/{id}", a.proven(a.handleEvidence))
 	if a.LedgerPublic {
