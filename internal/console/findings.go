@@ -73,7 +73,10 @@ func (v *visit) findingRow(f detect.Finding) findingRow {
 	if len(f.Employees) == 1 {
 		row.Who = v.c.Pseudonym(f.Employees[0])
 	}
-	if len(f.Customers) == 1 {
+	switch {
+	case f.Kind == detect.KindOffPath:
+		row.About = "customers not known"
+	case len(f.Customers) == 1:
 		row.About = string(f.Customers[0])
 	}
 	return row
@@ -90,6 +93,8 @@ func kindTitle(k detect.Kind) string {
 		return "One employee, many customers"
 	case detect.KindHelpers:
 		return "Two employees for each other"
+	case detect.KindOffPath:
+		return "Read past Paravent"
 	case detect.KindSample:
 		return "Drawn by chance"
 	}

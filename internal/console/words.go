@@ -115,6 +115,8 @@ func outcomeTitle(o access.Outcome) string {
 		return "Opened in an emergency"
 	case access.OutcomeFailed:
 		return "Nothing could be read"
+	case access.OutcomeOffPath:
+		return "Read past Paravent"
 	case access.OutcomeUnknown:
 		return "Not known; count as shown"
 	}

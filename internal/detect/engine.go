@@ -88,6 +88,7 @@ func (e *Engine) Finish(now time.Time) {
 			e.judge(d.Visit, at)
 		}
 	}
+	e.offPathOfDay(at)
 	e.endDay(at, true)
 }
 

@@ -12,11 +12,12 @@ type Kind string
 
 // The kinds of findings, and the sample, which is none.
 const (
-	KindPair    Kind = "pair"    // one employee at one customer
-	KindCrowd   Kind = "crowd"   // many employees at one customer
-	KindRun     Kind = "run"     // one employee running through many customers
-	KindHelpers Kind = "helpers" // two employees for each other
-	KindSample  Kind = "sample"  // a random pick, beside the queue
+	KindPair    Kind = "pair"     // one employee at one customer
+	KindCrowd   Kind = "crowd"    // many employees at one customer
+	KindRun     Kind = "run"      // one employee running through many customers
+	KindHelpers Kind = "helpers"  // two employees for each other
+	KindOffPath Kind = "off_path" // one employee, or a role of the database, read past Paravent
+	KindSample  Kind = "sample"   // a random pick, beside the queue
 )
 
 // Finding is an episode that deserves a person's time, with the reasons in the
@@ -41,6 +42,9 @@ type Finding struct {
 func (f *Finding) fill() {
 	if f.Reasons == nil {
 		f.Reasons = []Reason{}
+	}
+	if f.Customers == nil { // off the path nobody knows whom he saw
+		f.Customers = []access.CustomerID{}
 	}
 	if f.Best != nil && f.Best.Path == nil {
 		f.Best.Path = []explain.Step{}

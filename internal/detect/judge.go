@@ -219,7 +219,7 @@ func (j *judged) worth() float64 {
 
 // count enters a judged visit into the tally.
 func (e *Engine) count(v *visit, j *judged) {
-	n := len(v.Looks)
+	n := len(v.Looks) + v.More
 	d := e.dayOf(v.First)
 	switch {
 	case j.Template < 0 || j.Strength <= 0:

@@ -164,6 +164,7 @@ func (e *Engine) endDay(at int64, last bool) {
 	e.st.Today = 0
 	e.helpers(at)
 	e.settleCrowds(at)
+	e.offPathOfDay(at)
 	if e.st.Day%7 == 0 {
 		e.facts.Forget(timeOf(at - e.o.Window.Microseconds()))
 		e.forget(at - e.o.Window.Microseconds())

@@ -48,6 +48,7 @@ type (
 		Urgent      bool  // something was exported
 		Home        bool  // begun right after somebody else of the customer's household
 		Seq         int64
+		More        int // statements for which one in Looks stands
 	}
 	look struct {
 		ID     access.LookupID
@@ -83,6 +84,7 @@ type (
 		Opened   []int64  // when he opened tasks, the last few, in order of time
 		Served   [4]int32 // the customers he looked at last
 		ServedAt [4]int64
+		Off      []look // reads past Paravent that no finding names yet, in the order in which they were told
 	}
 	// trace is one visit without a reason.
 	trace struct {

@@ -8,6 +8,7 @@ const (
 	actionSearch uint8 = iota
 	actionView
 	actionExport
+	actionStatement
 )
 
 func actionOf(a access.Action) uint8 {
@@ -16,6 +17,8 @@ func actionOf(a access.Action) uint8 {
 		return actionSearch
 	case access.ActionExport:
 		return actionExport
+	case access.ActionStatement:
+		return actionStatement
 	}
 	return actionView
 }
@@ -36,8 +39,12 @@ func (e *Engine) lookup(l *access.Lookup) {
 	e.st.Lookups++
 	d := e.dayOf(at)
 	d.Lookups++
-	if !shown(l.Outcome) {
+	switch {
+	case !shown(l.Outcome):
 		e.st.NotShown++
+		return
+	case l.Outcome == access.OutcomeOffPath:
+		e.offPath(l, at)
 		return
 	}
 	en, cn := e.facts.Employee(l.Employee), e.facts.Customer(l.Customer)
@@ -52,6 +59,10 @@ func (e *Engine) lookup(l *access.Lookup) {
 	v := &e.st.Visits[n]
 	v.Last = max(v.Last, at)
 	v.Moved |= p.Moved
+	if ok && v.follows(l, at, e.facts.Mask(l.Categories)) {
+		v.More++
+		return
+	}
 	v.Looks = append(v.Looks, look{ID: l.ID, At: at, Cats: e.facts.Mask(l.Categories), Action: actionOf(l.Action), Record: l.Record, Task: l.Task})
 	if l.Action == access.ActionExport && !v.Urgent {
 		v.Urgent = true
@@ -60,6 +71,15 @@ func (e *Engine) lookup(l *access.Lookup) {
 	if !ok {
 		e.crowd(cn, n, at)
 	}
+}
+
+// follows reports whether a look-up is a statement that adds nothing to the
+// statement before: of the same task, showing the same, within a minute. A
+// program makes thousands of them; the first stands for all.
+func (v *visit) follows(l *access.Lookup, at int64, cats uint64) bool {
+	last := &v.Looks[len(v.Looks)-1]
+	return l.Action == access.ActionStatement && last.Action == actionStatement && last.Task == l.Task && last.Record == l.Record &&
+		last.Cats == cats && at >= last.At && at-last.At < minute
 }
 
 // begin opens a visit.
@@ -74,7 +94,7 @@ func (e *Engine) begin(en, cn int32, at int64) int32 {
 	v := &e.st.Visits[n]
 	v.E, v.C, v.First, v.Last, v.Moved = en, cn, at, at, 0
 	v.Urgent, v.Home = false, e.home(en, cn, at)
-	v.Looks = v.Looks[:0]
+	v.Looks, v.More = v.Looks[:0], 0
 	e.st.Seq++
 	v.Seq = e.st.Seq
 	e.push(dueItem{At: e.dueOf(v), Seq: e.st.Seq, Visit: n})

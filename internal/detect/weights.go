@@ -49,4 +49,8 @@ const (
 	weightLeavingRun  = 1.0  // leaves within a month
 	weightEachOther   = 1.0  // each doubling of favours returned
 	weightNotables    = 1.0  // each doubling of people in the public eye
+
+	// Past Paravent. There is no honest way by which it happens.
+	weightOffPath      = 3.0
+	weightOffPathAgain = 0.3 // more than one statement
 )

@@ -56,6 +56,7 @@ func (row *Indexed) eraseCustomer(at time.Time) {
 func (row *Indexed) eraseEmployee(at time.Time) {
 	l := &row.Lookup
 	l.Employee, l.Session, l.Device, l.Site, l.Reason = "", "", "", "", ""
+	row.Statement, row.Reader = "", ""
 	row.About, row.EmployeeErased = "", at // the pseudonym stays: it is the customer's answer
 }
 

@@ -131,6 +131,12 @@ type Indexed struct {
 	About     string        `json:"about,omitempty"`    // what the act is about
 	Employee  string        `json:"employee,omitempty"` // the employee whom the act is about
 
+	// Of SQL: the statement without its literals, and the protected relations that
+	// it names; where it came past Paravent, the database's role that it ran as.
+	Statement string   `json:"statement,omitempty"`
+	Relations []string `json:"relations,omitempty"`
+	Reader    string   `json:"reader,omitempty"`
+
 	// Set once the person was erased: what the row said of her is gone.
 	CustomerErased time.Time `json:"customer_erased,omitzero"`
 	EmployeeErased time.Time `json:"employee_erased,omitzero"`

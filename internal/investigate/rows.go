@@ -34,6 +34,7 @@ func indexed(d lookup.Decoded) Indexed {
 	row := Indexed{
 		Number: d.Number, Kind: d.Kind, Lookup: d.Lookup, Purpose: string(d.Purpose), Role: string(d.Role),
 		Pseudonym: d.Pseudonym, Door: d.Door, Reasons: d.Reasons, Rows: d.Rows, Act: d.Act, About: d.About, Employee: string(d.Whom),
+		Statement: d.Statement, Relations: d.Relations, Reader: d.Reader,
 	}
 	// What the other person's part still says about an erased one stays sealed: it
 	// doesn't come into the index.

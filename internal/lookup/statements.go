@@ -244,7 +244,7 @@ func (s *Statements) Revoked() <-chan access.EmployeeID { return s.revoked }
 // How often grants in force are held against the facts, and how long facts may
 // be out of reach before that ends them.
 const (
-	checkEvery  = 400 * time.Millisecond
+	checkEvery  = 500 * time.Millisecond
 	checkFailed = 5 * time.Second
 )
 
