@@ -33,7 +33,8 @@ type Category struct {
 // A Source is one protected database.
 type Source struct {
 	Name   string
-	Tables []Table // in the order of the file
+	Tables []Table  // in the order of the file
+	Open   []string // tables without customers' data, which every employee may read whole over SQL
 	Pos    Pos
 }
 
@@ -97,7 +98,13 @@ type Purpose struct {
 	Grant      time.Duration // how long a grant lasts
 	Who        []access.Role // sorted
 	Sensitive  []string      // sensitive goods whose rows it shows; sorted
+	Changes    []ColumnRef   // columns that may be changed over SQL; none unless named
 	Pos        Pos
+}
+
+// A ColumnRef names one mapped column.
+type ColumnRef struct {
+	Source, Table, Column string
 }
 
 // SecondPerson says who may agree where one person isn't enough.

@@ -89,7 +89,7 @@ func (p *Policy) parsePurposes(r *reader, n *yaml.Node) {
 	r.entries(n, "purposes", func(key, value *yaml.Node) {
 		u := Purpose{Name: access.Purpose(key.Value), Pos: r.at(key)}
 		what := "purpose " + key.Value
-		var reach, days *yaml.Node
+		var reach, days, changes *yaml.Node
 		r.fields(value, what, []field{
 			{"title", true, func(n *yaml.Node) { u.Title, _ = r.text(n, what+", title") }},
 			{"categories", true, func(n *yaml.Node) {
@@ -118,7 +118,11 @@ func (p *Policy) parsePurposes(r *reader, n *yaml.Node) {
 					}
 				}
 			}},
+			{"changes", false, func(n *yaml.Node) { changes = n }},
 		})
+		if changes != nil {
+			u.Changes = p.parseChanges(r, changes, what+", changes", u.Categories)
+		}
 		switch {
 		case u.Reach == access.ReachRecent && days == nil:
 			r.wrong(reach, "such as `recent_days: 90`", "%s: reach recent needs recent_days", what)

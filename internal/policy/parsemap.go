@@ -18,16 +18,33 @@ func (p *Policy) parseSources(r *reader, n *yaml.Node) {
 		if strings.Contains(key.Value, ".") {
 			r.wrong(key, "", "source %s: a source's name has no dot", key.Value)
 		}
+		var open *yaml.Node
 		r.fields(value, "source "+key.Value, []field{
 			{"tables", true, func(n *yaml.Node) {
 				r.entries(n, "source "+key.Value+", tables", func(key, value *yaml.Node) {
 					s.Tables = append(s.Tables, p.parseTable(r, key, value))
 				})
 			}},
+			{"open", false, func(n *yaml.Node) { open = n }},
 		})
+		if open != nil {
+			s.Open = parseOpen(r, open, s)
+		}
 		s.checkPaths(r)
 		p.sources[s.Name] = s
 	})
+}
+
+// parseOpen reads the tables that hold no customers' data.
+func parseOpen(r *reader, n *yaml.Node, s Source) (out []string) {
+	for _, item := range r.texts(n, "source "+s.Name+", open") {
+		if _, mapped := s.Table(item.Value); mapped {
+			r.wrong(item, "take it away here or under tables", "source %s, open: %q is mapped, so it holds customers' data", s.Name, item.Value)
+			continue
+		}
+		out = append(out, item.Value)
+	}
+	return out
 }
 
 func (p *Policy) parseTable(r *reader, key, value *yaml.Node) Table {
@@ -184,6 +201,35 @@ func (p *Policy) checkIdentifier(r *reader, n *yaml.Node, what string, id Identi
 		}
 		r.wrong(n, DidYouMean(id.Column, names), "%s: table %s has no mapped column %q", what, id.Table, id.Column)
 	}
+}
+
+// parseChanges reads columns that a purpose may change: mapped, of a category
+// that it needs, shown whole, and none that says whose the row is or whether it
+// is shown; else a change could move a row into or out of the grant (G2).
+func (p *Policy) parseChanges(r *reader, n *yaml.Node, what string, needs []access.Category) (out []ColumnRef) {
+	for _, item := range r.texts(n, what) {
+		parts := strings.Split(item.Value, ".")
+		if len(parts) != 3 {
+			r.wrong(item, "such as shop.customers.street", "%s: expected source.table.column, found %q", what, item.Value)
+			continue
+		}
+		ref := ColumnRef{parts[0], parts[1], parts[2]}
+		t, _ := p.sources[ref.Source].Table(ref.Table)
+		c, ok := t.Column(ref.Column)
+		switch {
+		case !ok:
+			r.wrong(item, "", "%s: no mapped column %q", what, item.Value)
+		case !slices.Contains(needs, c.Category):
+			r.wrong(item, "add the category, or take the column away", "%s: the purpose doesn't need %s, of which %s is", what, c.Category, item.Value)
+		case c.Always != "":
+			r.wrong(item, "", "%s: %s is always masked, so nobody can change it", what, item.Value)
+		case slices.Contains([]string{t.Customer.Column, t.Order, t.Time, t.Sensitive.Column}, ref.Column):
+			r.wrong(item, "", "%s: %s says whose the row is or when it is shown", what, item.Value)
+		default:
+			out = append(out, ref)
+		}
+	}
+	return out
 }
 
 // sortedKeys returns a map's keys in order.
