@@ -16,17 +16,19 @@ import (
 )
 
 // ErrBroken says that the logs of a chain don't belong together: one is missing,
-// exchanged, or isn't what the one before it names. It is fatal, never put right in silence.
+// exchanged, or isn't what the one before it names. It is fatal, never put right
+// in silence.
 var ErrBroken = errors.New("ledger: the chain of logs is broken")
 
 // Options are the settings of a chain.
 type Options struct {
 	// Ledger holds the settings of each of its logs.
 	Ledger ledger.Options
-	// Checkpoint returns the last checkpoint of the frozen log in that folder as it was
-	// published, with its cosignatures; it goes into the first record of the log that
-	// follows. Where it's nil, fails, or returns another one than the last, the log's own head
-	// is taken, which nobody cosigned; the operator's log says so.
+	// Checkpoint returns the last checkpoint of the frozen log in that folder as
+	// it was published, with its cosignatures; it goes into the first record of
+	// the log that follows. Where it's nil, fails, or returns another one than the
+	// last, the log's own head is taken, which nobody cosigned; the operator's log
+	// says so.
 	Checkpoint func(logDir string) ([]byte, error)
 
 	step func(step string) // tests look here at what a crash would leave
@@ -70,9 +72,10 @@ func Create(dir string, o Options) (err error) {
 }
 
 // Open opens the chain in dir and becomes its only owner. It verifies that each
-// log is the one that the log before it names, and follows it: else the error is ErrBroken, before
-// anything is written. It finishes what a crash left of a rotation or a drop. All errors of
-// ledger.Open may come too, with the log's name. It never makes a ledger where there is none.
+// log is the one that the log before it names, and follows it: else the error is
+// ErrBroken, before anything is written. It finishes what a crash left of a
+// rotation or a drop. All errors of ledger.Open may come too, with the log's name.
+// It never makes a ledger where there is none.
 func Open(dir string, o Options) (*Chain, error) {
 	if _, err := list(dir); err != nil {
 		return nil, err
@@ -146,9 +149,9 @@ func (c *Chain) Destroy(ctx context.Context, person string) (ledger.Receipt, err
 	return c.Last().Destroy(ctx, person)
 }
 
-// Records returns the records from that Number up to the end that was durable
-// when it was called, through all logs; those of dropped logs are left out. The rest is as
-// with ledger.Ledger.Records.
+// Records returns the records from that Number up to the end that was durable when
+// it was called, through all logs; those of dropped logs are left out. The rest is
+// as with ledger.Ledger.Records.
 func (c *Chain) Records(ctx context.Context, from uint64) iter.Seq2[ledger.Record, error] {
 	var parts []iter.Seq2[ledger.Record, error]
 	for _, l := range c.logs {
@@ -167,7 +170,8 @@ func (c *Chain) Records(ctx context.Context, from uint64) iter.Seq2[ledger.Recor
 	}
 }
 
-// Size returns the Number of the next record: how many there are, those of dropped logs too.
+// Size returns the Number of the next record: how many there are, those of dropped
+// logs too.
 func (c *Chain) Size() uint64 { return c.Last().Base() + c.Last().Size() }
 
 // Wait returns nil as soon as Size is above size, or ctx's error, or ledger.ErrClosed.

@@ -41,11 +41,12 @@ type plan struct {
 }
 
 // Drop removes the oldest log of the chain in dir for good: its records, and the
-// keys that it announced and no other log needs. It must be frozen and have a log behind it, and
-// nobody may have the chain open; else the error is ErrKept, or ledger.ErrLocked. The logs behind
-// it stay as they are: their first record says what was before them. What is damaged isn't
-// dropped (*ledger.Damage). It reads all logs, so it takes as long as reading them. A crash
-// leaves the log whole, or Open finishes what was begun.
+// keys that it announced and no other log needs. It must be frozen and have a log
+// behind it, and nobody may have the chain open; else the error is ErrKept, or
+// ledger.ErrLocked. The logs behind it stay as they are: their first record says
+// what was before them. What is damaged isn't dropped (*ledger.Damage). It reads
+// all logs, so it takes as long as reading them. A crash leaves the log whole, or
+// Open finishes what was begun.
 func Drop(dir, name string, o Options) (d Dropped, err error) {
 	locked, err := ledger.Lock(filepath.Join(dir, lockFile))
 	if err != nil {
@@ -296,7 +297,8 @@ func finishDrop(dir, name string, old bool, o Options) error {
 }
 
 // destroyNeedless destroys the keys of a plan. An old plan is compared with the
-// remaining logs once more: a key that is needed is never destroyed, whatever a plan says.
+// remaining logs once more: a key that is needed is never destroyed, whatever a
+// plan says.
 func destroyNeedless(dir string, p plan, old bool, o Options) error {
 	needless := map[ledger.KeyID]bool{}
 	for _, id := range p.Needless {

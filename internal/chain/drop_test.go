@@ -62,6 +62,38 @@ func TestOnlyTheOldestFrozenLogIsDropped(t *testing.T) {
 	}
 }
 
+func TestALogIsNotDroppedOutOfABrokenChain(t *testing.T) {
+	t.Parallel()
+	o := options(newTable())
+	dir := create(t, o)
+	c := open(t, dir, o)
+	look(t, c, ledger.KindIntent, 0, "c1", "e1", "x")
+	early := copyOf(t, dir) // before its end
+	c = rotate(t, dir, c, o)
+	closed(t, rotate(t, dir, c, o))
+	foreign, _ := frozenTwo(t, o)
+	for name, hurt := range map[string]func(dir string) error{
+		"there is a gap behind it": func(dir string) error { return os.RemoveAll(filepath.Join(dir, "0002")) },
+		"it isn't frozen": func(dir string) error {
+			return errors.Join(os.RemoveAll(filepath.Join(dir, "0001")), os.Rename(filepath.Join(early, "0001"), filepath.Join(dir, "0001")))
+		},
+		"another chain's log stands behind it": func(dir string) error {
+			return errors.Join(os.RemoveAll(filepath.Join(dir, "0002")), os.Rename(filepath.Join(foreign, "0002"), filepath.Join(dir, "0002")))
+		},
+	} {
+		broken := copyOf(t, dir)
+		if err := hurt(broken); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := chain.Drop(broken, "0001", o); err == nil {
+			t.Errorf("%+v was dropped although %s", d, name)
+		}
+		if _, err := os.Stat(filepath.Join(broken, "0001", "0000000001.journal")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // listing names the files of a folder that are no locks.
 func listing(t testing.TB, dir string) (names []string) {
 	t.Helper()

@@ -84,10 +84,10 @@ type InspectedLog struct {
 	*ledger.Inspection
 }
 
-// Inspect lists the logs in the folder of a chain, oldest first, without its
-// lock, its keys or any trust in it, and beside the process that owns it. A gap
-// between their names is an error that is ErrBroken and names it; a log that holds no journal is
-// ledger.ErrMissing. The logs that can be read are returned with it.
+// Inspect lists the logs in the folder of a chain, oldest first, without its lock,
+// its keys or any trust in it, and beside the process that owns it. A gap between
+// their names is an error that is ErrBroken and names it; a log that holds no
+// journal is ledger.ErrMissing. The logs that can be read are returned with it.
 func Inspect(dir string) ([]InspectedLog, error) {
 	f, err := list(dir)
 	var logs []InspectedLog

@@ -106,10 +106,10 @@ func child(dir, run string) int {
 	}
 }
 
-// G3: whatever was released before a kill -9, in the midst of rotations, is in
-// one of the logs after it, once, and every log follows the one before it. 30 kills with fixed
-// seeds; PARAVENT_LONG=1: 300. Not parallel: a child that is being started holds
-// the locks of all open ledgers for a moment.
+// G3: whatever was released before a kill -9, in the midst of rotations, is in one
+// of the logs after it, once, and every log follows the one before it. 30 kills
+// with fixed seeds; PARAVENT_LONG=1: 300. Not parallel: a child that is being
+// started holds the locks of all open ledgers for a moment.
 func TestG3AKillDuringRotationsLosesNoReleasedRecord(t *testing.T) {
 	kills := 30
 	switch {

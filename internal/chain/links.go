@@ -7,8 +7,9 @@ import (
 )
 
 // follows returns nil where the log that is to be opened in a folder is the one
-// that follows before, as far as its first record tells; else an error that is ErrBroken. It
-// reads as an outsider, so that nothing is written to a log that doesn't belong there (G4).
+// that follows before, as far as its first record tells; else an error that is
+// ErrBroken. It reads as an outsider, so that nothing is written to a log that
+// doesn't belong there (G4).
 func follows(dir, name string, before *ledger.Ledger) error {
 	i, err := ledger.Inspect(dir)
 	if err != nil {

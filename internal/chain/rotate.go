@@ -112,8 +112,9 @@ func (c *Chain) createNext(made string, before *ledger.Ledger) error {
 	return ledger.CreateNext(made, o, before, nil)
 }
 
-// checkNext looks at a .next folder behind a log that isn't frozen. A key alone was
-// prepared for a rotation that didn't come to pass; a journal means that the last log was frozen once.
+// checkNext looks at a .next folder behind a log that isn't frozen. A key alone
+// was prepared for a rotation that didn't come to pass; a journal means that the
+// last log was frozen once.
 func (c *Chain) checkNext() error {
 	if _, err := ledger.Inspect(filepath.Join(c.dir, nextFolder)); err == nil {
 		return fmt.Errorf("%w: %s holds a journal, but the log before it isn't frozen: was it put back to an older state?", ErrBroken, nextFolder)
@@ -132,12 +133,13 @@ func keyIn(dir string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// Freeze ends the last log for good: first the key of the log that is to follow
-// is made and kept, durably, then the last record of the log names it. It returns
-// the log's final head. From then on nothing is recorded (ledger.ErrFrozen) until the chain is
-// closed and opened again, which makes the next log: one way for this and for a crash.
-// Meanwhile the log's last checkpoint can be published and cosigned. Where the key
-// can't be kept nothing is frozen. After ledger.ErrUnavailable it's right to call it again.
+// Freeze ends the last log for good: first the key of the log that is to follow is
+// made and kept, durably, then the last record of the log names it. It returns the
+// log's final head. From then on nothing is recorded (ledger.ErrFrozen) until the
+// chain is closed and opened again, which makes the next log: one way for this and
+// for a crash. Meanwhile the log's last checkpoint can be published and cosigned.
+// Where the key can't be kept nothing is frozen. After ledger.ErrUnavailable it's
+// right to call it again.
 func (c *Chain) Freeze(ctx context.Context) (ledger.SignedHead, error) {
 	if err := ctx.Err(); err != nil {
 		return ledger.SignedHead{}, err

@@ -235,7 +235,7 @@ func TestASuccessionThatWasChangedDoesNotVerify(t *testing.T) {
 		t.Errorf("by a stranger's key: %v", err)
 	}
 	for i := range detail {
-		for _, bit := range []byte{1, 0x20} {
+		for _, bit := range []byte{1, 2, 0x20} {
 			b := bytes.Clone(detail)
 			b[i] ^= bit
 			changed, err := ledger.ParseSuccession(b)
@@ -299,6 +299,7 @@ func freezeFault(t *testing.T, how string, at int) bool {
 		t.Fatal(err)
 	}
 	_, key := nextKey(t, o)
+	l.Checked() // the next segment's room is made: what comes now is freezing alone
 	faults.Arm(at, how)
 	_, err = l.Freeze(t.Context(), key)
 	hit := faults.Hit
@@ -521,4 +522,21 @@ func TestASigningKeyThatOthersCanReadIsRefusedWithTheWayOut(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func FuzzParseSuccession(f *testing.F) {
+	o := options(newTable())
+	_, next := frozen(f, o)
+	l := open(f, next, o)
+	f.Add(all(f, l)[0].Detail)
+	f.Add([]byte("paravent/succession/v1\n\n\n\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := ledger.ParseSuccession(b)
+		if err != nil {
+			return
+		}
+		if got := append(append(bytes.Clone(s.Note), '\n'), s.Checkpoint...); !bytes.Equal(got, b) {
+			t.Errorf("%q has another form: %q", b, got)
+		}
+	})
 }

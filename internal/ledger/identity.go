@@ -44,10 +44,10 @@ func (s *self) sign(size uint64, root Hash) SignedHead {
 	return h
 }
 
-// NewKey makes a name and a signing key for a new log of node o.Node in dir,
-// which it makes where it's missing. The signing key goes to o.Secrets, or to the file
-// signing.key in dir; then the folder gets its public.key, whose line is returned: the log's
-// verifier key. Both are durable on return. Of o nothing else is used.
+// NewKey makes a name and a signing key for a new log of node o.Node in dir, which
+// it makes where it's missing. The signing key goes to o.Secrets, or to the file
+// signing.key in dir; then the folder gets its public.key, whose line is returned:
+// the log's verifier key. Both are durable on return. Of o nothing else is used.
 func NewKey(dir string, o Options) (verifier string, err error) {
 	me, err := newSelf(context.Background(), dir, o)
 	if err != nil {

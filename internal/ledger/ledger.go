@@ -40,6 +40,7 @@ type Options struct {
 
 const (
 	defaultCachedKeys   = 32768
+	frozenCachedKeys    = 4096 // of a frozen log, which is read seldom
 	defaultSegmentBytes = 16 << 20
 	defaultProbe        = time.Second
 )
@@ -214,6 +215,9 @@ func openLog(dir string, o Options, frozen bool) (*Ledger, error) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, publicFile)); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrMissing, dir, err)
+	}
+	if frozen {
+		o.CachedKeys = min(o.CachedKeys, frozenCachedKeys)
 	}
 	locked, err := Lock(filepath.Join(dir, lockFile))
 	if err != nil {

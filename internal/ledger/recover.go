@@ -71,7 +71,8 @@ func (l *Ledger) resume() error {
 		if next := l.failed.next; next != "" {
 			// It was the record that ends the log: nothing stands behind it.
 			l.failed = nil
-			return l.freeze(next)
+			l.freeze(next)
+			return nil
 		}
 		detail := "resumed"
 		if !l.failed.own {

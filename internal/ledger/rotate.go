@@ -46,23 +46,22 @@ func (l *Ledger) Freeze(ctx context.Context, next string) (SignedHead, error) {
 		l.fail(begunFailed, b, err)
 		return SignedHead{}, fmt.Errorf("%w: freeze: %w", ErrUnavailable, err)
 	}
-	if err := l.freeze(next); err != nil {
-		l.o.Log.Warn("could not give back the room of a frozen log", "log", l.self.origin, "error", err)
-	}
+	l.freeze(next)
 	return b.head, nil
 }
 
-// freeze takes note that the record which ends the log is durable. Its error
-// costs disk space, nothing else. l.turn is held.
-func (l *Ledger) freeze(next string) error {
+// freeze takes note that the record which ends the log is durable. l.turn is held.
+func (l *Ledger) freeze(next string) {
 	l.mu.Lock()
 	l.next = next
 	l.state = State{Reason: frozenReason, Since: l.o.Clock().UTC()}
 	l.mu.Unlock()
-	err := errors.Join(l.file.Truncate(l.written), l.file.Close())
+	// Give back the room that was reserved; a failure only costs disk space.
+	if err := errors.Join(l.file.Truncate(l.written), l.file.Close()); err != nil {
+		l.o.Log.Warn("could not trim a frozen log", "log", l.self.origin, "error", err)
+	}
 	l.file, l.buffer = nil, nil
 	l.o.Log.Info("the log is frozen", "log", l.self.origin, "records", l.Size(), "next", next)
-	return err
 }
 
 // Frozen says whether the log is frozen, and the verifier key of the log that
@@ -130,12 +129,12 @@ func (l *Ledger) Follows(before ...*Ledger) {
 }
 
 // CreateNext makes the log that follows before, which is frozen, in dir, where
-// NewKey has put its key: the one that before's last record names, else the
-// error is ErrSuccession. Its first record is of KindNext and holds the succession, signed
-// with before's key, and checkpoint: before's last one as it was published, with
-// its cosignatures; nil: its own, which has none. A checkpoint that isn't
-// before's last, isn't signed by it or is too long is ErrSuccession.
-// The journal appears whole or not at all; where there is one the error is ErrExists.
+// NewKey has put its key: the one that before's last record names, else the error
+// is ErrSuccession. Its first record is of KindNext and holds the succession,
+// signed with before's key, and checkpoint: before's last one as it was published,
+// with its cosignatures; nil: its own, which has none. A checkpoint that isn't
+// before's last, isn't signed by it or is too long is ErrSuccession. The journal
+// appears whole or not at all; where there is one the error is ErrExists.
 func CreateNext(dir string, o Options, before *Ledger, checkpoint []byte) error {
 	if err := createNext(dir, o, before, checkpoint); err != nil {
 		return fmt.Errorf("ledger: create the next log: %w", err)

@@ -77,10 +77,23 @@ func ParseSuccession(detail []byte) (Succession, error) {
 	if err != nil || origin == s.Origin {
 		return malformed("the new key")
 	}
-	if s.text() != text+"\n" || !bytes.Equal(s.detail(), detail) {
+	_, signatures, _ := strings.Cut(checkpoint, "\n\n")
+	if s.text() != text+"\n" || !bytes.Equal(s.detail(), detail) || !canonicalSignatures(signature+"\n"+signatures) {
 		return malformed("it is not in its one form")
 	}
 	return s, nil
+}
+
+// canonicalSignatures says whether the base64 at the end of each line is in its
+// one form: unused bits are zero.
+func canonicalSignatures(lines string) bool {
+	for line := range strings.Lines(lines) {
+		line = strings.TrimSuffix(line, "\n")
+		if _, err := base64.StdEncoding.Strict().DecodeString(line[strings.LastIndexByte(line, ' ')+1:]); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // canonicalKey returns the origin of a verifier key in its one form.
