@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -287,6 +288,10 @@ func (f *stormFolder) check(t *testing.T, got []disclosed, from uint64) uint64 {
 		kind ledger.Kind
 		id   access.LookupID
 	}
+	keys := map[string]ed25519.PublicKey{}
+	for _, log := range l.Logs() {
+		keys[log.Origin()] = log.Public()
+	}
 	at := map[uint64]place{}
 	once := map[string]bool{}
 	for r, err := range l.Records(ctx, from) {
@@ -312,7 +317,7 @@ func (f *stormFolder) check(t *testing.T, got []disclosed, from uint64) uint64 {
 			kind    ledger.Kind
 			receipt ledger.Receipt
 		}{{ledger.KindIntent, g.Recorded}, {ledger.KindOutcome, g.Outcome}} {
-			if err := want.receipt.Verify(l.Public()); err != nil {
+			if err := want.receipt.Verify(keys[want.receipt.Head.Origin]); err != nil {
 				t.Errorf("look-up %s: the receipt of its %s doesn't verify: %v", g.Lookup, want.kind, err)
 			}
 			have := at[want.receipt.Number]

@@ -31,6 +31,10 @@ func TestTheLedgerTurnsOverWhileEverybodyLooks(t *testing.T) {
 		w.await(t, before+20)
 	}
 	w.end(t)
+	young := f.post(t, "/v1/ledger/drops", f.admin, `{"log":"0001","reason":"room is short"}`, http.StatusConflict)
+	if !strings.Contains(string(young), "too young to be dropped") {
+		t.Errorf("dropping a log of today answers %s", young)
+	}
 	f.stop(t, server)
 	f.check(t, w.got, 0)
 	for log := 1; log <= 3; log++ {
@@ -79,7 +83,9 @@ func (f *stormFolder) work(t *testing.T) *workers {
 				}
 				d, err := f.look(client, f.people[i%len(f.people)])
 				w.mu.Lock()
-				if err != nil {
+				if err != nil && strings.Contains(err.Error(), "403 Forbidden") {
+					err = nil // this one needs a second person; that's an answer
+				} else if err != nil {
 					w.failed = append(w.failed, err)
 				} else {
 					w.got = append(w.got, d)
