@@ -10,6 +10,11 @@ import (
 // TestMain lets scripts run this test binary as the command paravent, so that
 // the program under test is the one that users get.
 func TestMain(m *testing.M) {
+	// The program takes every PARAVENT_ variable for a setting, and refuses one
+	// that it doesn't know.
+	if err := os.Unsetenv("PARAVENT_LONG"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"paravent": main})
 }
 
@@ -25,5 +30,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+var wantsLong = os.Getenv("PARAVENT_LONG") == "1"
+
 // long reports whether the long tests are asked for.
-func long() bool { return os.Getenv("PARAVENT_LONG") == "1" }
+func long() bool { return wantsLong }
