@@ -292,7 +292,7 @@ func TestAHugeFileOfNothingIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(path, info.Size()+(1<<30)); err != nil {
+	if err := os.Truncate(path, info.Size()+(1<<28)); err != nil {
 		t.Fatal(err)
 	}
 	sound(t, verify(t, w.dir, audit.Options{}))
@@ -300,7 +300,7 @@ func TestAHugeFileOfNothingIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.WriteAt([]byte{1}, info.Size()+(1<<30)-1); err != nil {
+	if _, err := f.WriteAt([]byte{1}, info.Size()+(1<<28)-1); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

@@ -111,6 +111,8 @@ func (v *verification) ends() {
 		last.unknown("whether the next log is there and intact: verify the whole ledger")
 	case v.pending == last.end.next:
 		v.whole.unknown("where the next log is: this one is frozen, and the next is being made with the key %s. Should this stay so once the server runs, the next log was removed (ROLLED BACK)", v.pending)
+	case v.remote:
+		last.problem("", unknown, int64(last.end.record), "ROLLED BACK: this record froze the log and says that one with the key %s follows, and it isn't served: it was removed, unless it's being made this minute", last.end.next)
 	default:
 		last.problem("", unknown, int64(last.end.record), "ROLLED BACK: this record froze the log and says that one with the key %s follows, and there is none: it was removed", last.end.next)
 	}
@@ -124,6 +126,7 @@ func (v *verification) merge() *Result {
 		r.Key = last.key.vkey
 	}
 	r.Add(v.whole.Problems...)
+	r.Count += v.whole.Count - len(v.whole.Problems)
 	for _, l := range v.logs {
 		r.Size, r.Segments, r.Heads = r.Size+l.Size, r.Segments+l.Segments, r.Heads+l.Heads
 		part := LogPart{Name: l.name, Origin: l.Origin, Base: l.base, Size: l.Size, Root: l.Root, Frozen: l.end != nil,

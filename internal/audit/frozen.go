@@ -3,24 +3,25 @@ package audit
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"paravent/internal/ledger"
 )
 
 // OpenFrozen returns the publisher of a log that is frozen. Where all of it is
 // published, as it should be, it reads the checkpoint and nothing else; what a
-// crash has left undone it does now. Run then holds every tile against the log,
-// builds again what isn't as it should be, and ends.
+// crash has left undone it does now. What the disk refuses is told in the log and
+// tried again by Run, which also holds every tile against the log, builds again
+// what isn't as it should be, and ends. The error is ctx's.
 func OpenFrozen(ctx context.Context, log Log, o PublisherOptions) (*Publisher, error) {
 	p := NewPublisher(log, o)
+	p.frozen = true
 	if p.shelve() {
 		return p, nil
 	}
-	if err := p.Finish(ctx); err != nil {
-		return nil, fmt.Errorf("publish the frozen log %s: %w", log.Origin(), err)
+	if err := p.Finish(ctx); err != nil && ctx.Err() == nil {
+		p.o.Log.ErrorContext(ctx, "a frozen log can't be published to its end", "log", log.Origin(), "error", err)
 	}
-	return p, nil
+	return p, ctx.Err()
 }
 
 // Finish publishes all that is durable of a log to which nothing is added any
@@ -56,11 +57,12 @@ func (p *Publisher) shelve() bool {
 	return true
 }
 
-// shelved says whether all of the log is published and nothing comes any more.
+// shelved says whether all of the log is published and nothing has come since.
 func (p *Publisher) shelved() bool {
+	size := p.log.Head().Size
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.shelf != nil
+	return p.shelf != nil && p.shelf.Size == size
 }
 
 // publishedHead returns the head in the published checkpoint; nil where there is

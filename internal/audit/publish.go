@@ -55,6 +55,8 @@ type Publisher struct {
 	ready     bool   // build continues what is on disk
 	published uint64 // size of the checkpoint on disk
 
+	frozen bool // nothing is added to the log any more
+
 	// shelf is the last head of a frozen log, all of whose tiles were published; nil
 	// of any other. Until build is ready, what is asked for is taken from there.
 	shelf *ledger.SignedHead
@@ -96,7 +98,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		if failing {
 			continue
 		}
-		if p.shelved() {
+		if p.frozen {
 			return nil // nothing comes any more
 		}
 		if err := p.log.Wait(ctx, p.Tiled()); err != nil {
@@ -108,6 +110,9 @@ func (p *Publisher) Run(ctx context.Context) error {
 // Step brings tiles, and unless they're witnessed the checkpoint, up to the
 // records that are durable now.
 func (p *Publisher) Step(ctx context.Context) error {
+	if p.frozen {
+		return p.Finish(ctx)
+	}
 	head := p.log.Head()
 	if err := p.advance(ctx, head); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,30 +52,55 @@ func Remote(ctx context.Context, address string, client *http.Client, o Options)
 
 // addresses verifies all logs that are served at an address.
 func (v *verification) addresses(ctx context.Context, s *served) error {
-	text, err := s.get(ctx, logsFile, maxLogs)
+	v.remote = true
+	listed, err := s.logs(ctx)
 	if errors.Is(err, errAbsent) {
 		return v.address(ctx, "", s)
 	}
+	for len(listed) > 0 {
+		for _, l := range listed {
+			if err := v.address(ctx, l.name, &served{address: s.address + "/" + l.name, client: s.client}); err != nil {
+				return err
+			}
+			v.logs[len(v.logs)-1].compareListed(l)
+		}
+		last := v.logs[len(v.logs)-1]
+		if last.end == nil {
+			return nil
+		}
+		// Perhaps it was frozen while it was read.
+		if listed, err = s.logs(ctx); err != nil {
+			break
+		}
+		at := slices.IndexFunc(listed, func(l listedLog) bool { return number(l.name) > number(last.name) })
+		if at < 0 {
+			return nil
+		}
+		listed = listed[at:]
+	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		err = fmt.Errorf("%w: %s: %w", ErrUsage, logsFile, err)
 	}
-	listed, err := parseLogs(text)
+	return err
+}
+
+// logs fetches the list of logs.
+func (s *served) logs(ctx context.Context) ([]listedLog, error) {
+	text, err := s.get(ctx, logsFile, maxLogs)
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrUsage, logsFile, err)
+		return nil, err
 	}
-	for _, l := range listed {
-		if err := v.address(ctx, l.name, &served{address: s.address + "/" + l.name, client: s.client}); err != nil {
-			return err
-		}
-		r := v.logs[len(v.logs)-1]
-		if r.key != nil && r.key.vkey != l.key {
-			r.problem(logsFile, unknown, unknown, "it is listed with another key than it serves: %s", l.key)
-		}
-		if r.Size < l.size {
-			r.problem(logsFile, unknown, unknown, "it is listed with %d records and serves %d", l.size, r.Size)
-		}
+	return parseLogs(text)
+}
+
+// compareListed holds a log against its line in the list of logs.
+func (r *logRun) compareListed(l listedLog) {
+	if r.key != nil && r.key.vkey != l.key {
+		r.problem(logsFile, unknown, unknown, "it is listed with another key than it serves: %s", l.key)
 	}
-	return nil
+	if r.Size < l.size {
+		r.problem(logsFile, unknown, unknown, "it is listed with %d records and serves %d", l.size, r.Size)
+	}
 }
 
 // address verifies one log that is served.

@@ -133,6 +133,7 @@ type verification struct {
 	before   map[ledger.KeyID]bool // rows of the key table before a journal was read
 	logs     []*logRun
 	whole    Report // what concerns no single log
+	remote   bool   // it's read from a server
 	pending  string // verifier key of a next log that is being made; "": none
 }
 
