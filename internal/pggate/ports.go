@@ -76,7 +76,8 @@ type Lookups interface {
 	// refusal is passed on after done.
 	Refused(r *Refusal, done func(error))
 	// Live returns nil while the grant still stands: the task is open and his,
-	// he is employed, nothing was withdrawn.
+	// he is employed, nothing was withdrawn. A grant without an ID has only its
+	// employee and session: is he still proven?
 	Live(ctx context.Context, g access.Grant) error
 	// Revoked tells of employees of whom something was withdrawn (a token, an
 	// assignment, the employment); their sessions are asked for by Live at once.

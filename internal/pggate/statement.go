@@ -27,6 +27,7 @@ const (
 type stmt struct {
 	text      string // literals and comments left out, at most maxText bytes
 	print     [8]byte
+	from      int      // where it begins in the client's text
 	relations []string // protected ones that it names, sorted
 	reads     bool     // it names one of them where a table is read
 	writes    bool     // it may change something: it is sent only once it is recorded
@@ -37,6 +38,7 @@ type stmt struct {
 	copyIn    bool     // COPY … FROM STDIN
 	prepares  string   // name that PREPARE or DECLARE gives to a text
 	forgets   string   // name that DEALLOCATE takes away; "*" all
+	quote     int      // where "grant" of SHOW paravent.grant stands in the client's text; 0: nowhere
 }
 
 // protected knows the protected relations by name.
@@ -292,7 +294,7 @@ func (a *analyser) keyword(word []byte) bool {
 // judge makes a stmt of what was seen.
 func (a *analyser) judge() stmt {
 	sum := sha256.Sum256(a.out)
-	s := stmt{text: cutText(a.out), reads: a.reads, settings: a.config}
+	s := stmt{text: cutText(a.out), from: a.head[0].from, reads: a.reads, settings: a.config}
 	copy(s.print[:], sum[:])
 	slices.Sort(a.relations)
 	s.relations = a.relations
@@ -316,4 +318,17 @@ func cutText(text []byte) string {
 		}
 	}
 	return strings.ToValidUTF8(string(text), "�")
+}
+
+// quoteGrants puts quotes around the word of SHOW paravent.grant, which
+// PostgreSQL's grammar takes for GRANT.
+func quoteGrants(sql []byte, all []stmt) []byte {
+	for i := len(all) - 1; i >= 0; i-- {
+		if at := all[i].quote; at > 0 {
+			quoted := append([]byte(nil), sql[:at]...)
+			quoted = append(append(append(quoted, '"'), "grant"...), '"')
+			sql = append(quoted, sql[at+len("grant"):]...)
+		}
+	}
+	return sql
 }

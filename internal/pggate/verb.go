@@ -12,7 +12,11 @@ func (a *analyser) verb(s *stmt) {
 		first = a.word(a.head[0])
 	}
 	switch first {
-	case "select", "table", "values", "show", "explain", "with", "begin", "start", "rollback", "abort",
+	case "show":
+		if a.heads == 4 && a.is(a.head[1], "paravent") && a.is(a.head[3], "grant") {
+			s.quote = a.head[3].from
+		}
+	case "select", "table", "values", "explain", "with", "begin", "start", "rollback", "abort",
 		"savepoint", "release", "fetch", "move", "close":
 	case "declare":
 		s.prepares = a.named(1)
