@@ -15,8 +15,8 @@ import (
 // (SecretName). A secret manager can stand behind it; without one a key lies in
 // its log's folder, in the file signing.key.
 type Secrets interface {
-	// Get returns what Put was given last under that name. The error is
-	// fs.ErrNotExist where there is nothing under it.
+	// Get returns what Put was given last under that name; space around it may be
+	// lost. An error that is fs.ErrNotExist says that there is nothing under it.
 	Get(ctx context.Context, name string) ([]byte, error)
 	// Put keeps the value under that name and is durable on return. A log's
 	// name is never used for another log.
