@@ -16,6 +16,7 @@ const (
 	actOpenTask     = "open_task"     // About: the task
 	actOpenRequest  = "open_request"  // About: the request
 	actOpenErasure  = "open_erasure"  // the same, of an erasure
+	actOpenChange   = "open_change"   // the same, of a change of the ledger
 	actOpenFindings = "open_findings" // the list
 	actOpenSamples  = "open_samples"  // the list
 	actOpenFinding  = "open_finding"  // About: the finding or sample
@@ -42,6 +43,24 @@ func actTitle(name string) string {
 		return "Read a request for a second person"
 	case actOpenErasure:
 		return "Read a request for an erasure"
+	case actOpenChange:
+		return "Read a request to change the ledger"
+	case "ask_ledger_rotation":
+		return "Asked for a rotation of the ledger"
+	case "ask_ledger_drop":
+		return "Asked for a log of the ledger to be dropped"
+	case "ask_ledger_rotation_refused", "ask_ledger_drop_refused":
+		return "Asked for a change of the ledger that isn’t possible"
+	case "agree_ledger_rotation":
+		return "Agreed to a rotation of the ledger"
+	case "agree_ledger_drop":
+		return "Agreed that a log of the ledger is dropped"
+	case "decline_ledger_rotation", "decline_ledger_drop":
+		return "Declined a change of the ledger"
+	case "decide_refused_ledger_rotation", "decide_refused_ledger_drop":
+		return "Tried to decide a change of the ledger that isn’t his to decide"
+	case "list_ledger_changes":
+		return "Read what was asked of the ledger"
 	case "list_requests":
 		return "Read which requests wait"
 	case "ask_erasure":

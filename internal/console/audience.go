@@ -30,7 +30,7 @@ func leads(in identity.SignedIn) bool { return roleOf(in).Lead() }
 
 // deciders may be a second person; which requests are theirs, investigate says.
 func deciders(in identity.SignedIn) bool {
-	return leads(in) || roleOf(in) == access.RolePrivacyOfficer
+	return leads(in) || readers(in) || operators(in)
 }
 
 // readers may open findings and who looked at a customer.
@@ -69,12 +69,12 @@ func links(in identity.SignedIn) []link {
 		{readers, link{Href: "/findings", Text: "Findings"}},
 		{readers, link{Href: "/samples", Text: "Samples"}},
 		{readers, link{Href: "/customers", Text: "Who looked"}},
+		{operators, link{Href: "/system", Text: "System"}},
+		{operators, link{Href: "/accounts", Text: "Accounts"}},
 		{deciders, link{Href: "/requests", Text: "Requests"}},
 		{readers, link{Href: "/erasures", Text: "Erasures"}},
 		{workers, link{Href: "/tasks", Text: "My tasks"}},
 		{workers, link{Href: "/caller", Text: "Find the caller"}},
-		{operators, link{Href: "/system", Text: "System"}},
-		{operators, link{Href: "/accounts", Text: "Accounts"}},
 		{customers, link{Href: "/mine", Text: "Who looked at my data"}},
 		{employees, link{Href: "/own", Text: "My look-ups"}},
 	}
@@ -121,9 +121,9 @@ func instead(in identity.SignedIn) string {
 	case r == "":
 		return "Your account shows who looked at your data."
 	case r == access.RoleAdministrator:
-		return "Administrators keep the system and its accounts. They see no customer and no finding; a privacy officer does."
+		return "Administrators keep the system, its ledger and its accounts. They see no customer and no finding; a privacy officer does."
 	case readers(in) && r == access.RoleAuditor:
-		return "Auditors read overview, findings, samples and who looked at a customer. They change nothing."
+		return "Auditors read overview, findings, samples and who looked at a customer, and agree to changes of the ledger. They change nothing themselves."
 	case readers(in):
 		return "Privacy officers read findings and who looked at a customer, and decide requests. They work no tasks."
 	case r.Lead():

@@ -20,6 +20,7 @@ type Config struct {
 	Requests      Requests
 	RequestStates RequestStates
 	Erasures      Erasures
+	Upkeep        Upkeep // nil: the ledger's logs aren't shown, and nobody can ask to change them
 	Tasks         Tasks
 	Standings     Standings
 	People        People

@@ -37,6 +37,7 @@ type house struct {
 	handler  http.Handler
 	lookups  *watched
 	system   *console.System
+	logs     []investigate.LogFacts
 	sessions map[string]session // by the short names of people below
 	logins   map[string]string
 	log      *strings.Builder
@@ -176,8 +177,20 @@ func (h *house) open(t *testing.T, options []func(*console.Config)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.logs = []investigate.LogFacts{
+		{Name: "0001", Size: 1000, Frozen: true, First: testenv.Start.AddDate(-3, 0, 0), Last: testenv.Start.AddDate(-2, 0, 0), Bytes: 12_345_678},
+		{Name: "0002", Base: 1000, Size: 200, Frozen: true, First: testenv.Start.AddDate(-2, 0, 0), Last: testenv.Start.AddDate(0, -1, 0), Bytes: 345_678},
+		{Name: "0003", Base: 1200, Size: 34, First: testenv.Start.AddDate(0, -1, 0)},
+	}
+	upkeep, err := investigate.NewUpkeep(investigate.UpkeepConfig{
+		Requests: env.Store, Recorder: h.lookups, Holds: []investigate.LogHolds{investigate.OpenRecords{Facts: env.Store}}, Clock: env.Clock.Now,
+		Keep: 365 * 24 * time.Hour, Logs: func() []investigate.LogFacts { return h.logs },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	approvals, err := investigate.NewApprovals(investigate.ApprovalsConfig{
-		Requests: env.Store, Tasks: env.Tasks, People: env.Store, Policy: p, Recorder: h.lookups, Clock: env.Clock.Now, Erasures: erasures,
+		Requests: env.Store, Tasks: env.Tasks, People: env.Store, Policy: p, Recorder: h.lookups, Clock: env.Clock.Now, Erasures: erasures, Upkeep: upkeep,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +198,7 @@ func (h *house) open(t *testing.T, options []func(*console.Config)) {
 	h.system = &console.System{Version: "test", Schema: 1, StoreOK: true, Started: testenv.Start.Add(-3 * time.Hour), Node: "test",
 		Ledger: ledger.State{OK: true}, LedgerSize: 1234, Explained: 990, Unexplained: 10}
 	cfg := console.Config{
-		SignOn: env.Identity, Accounts: env.Identity, Lookups: h.lookups, Requests: approvals, RequestStates: env.Store, Erasures: erasures, Tasks: env.Store, Standings: env.Tasks,
+		SignOn: env.Identity, Accounts: env.Identity, Lookups: h.lookups, Requests: approvals, RequestStates: env.Store, Erasures: erasures, Upkeep: upkeep, Tasks: env.Store, Standings: env.Tasks,
 		People: env.Store, Findings: env.Store, Index: env.Store, Policy: p, System: func() console.System { return *h.system },
 		Pseudonym: service.Pseudonym, Clock: env.Clock.Now, Log: log,
 	}

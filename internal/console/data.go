@@ -62,6 +62,20 @@ type Erasures interface {
 	List(ctx context.Context, who identity.Who) ([]investigate.Request, error)
 }
 
+// Upkeep changes the ledger itself; investigate.Upkeep is one.
+type Upkeep interface {
+	// Ask asks for a rotation or the drop of a log, after that is recorded. Who may
+	// not, and why it can't be, are access.Denied, NotFound and Conflict.
+	Ask(ctx context.Context, who identity.Who, kind, about, reason string) (investigate.Request, error)
+	// List returns the latest requests of this kind, after the reading is recorded.
+	List(ctx context.Context, who identity.Who) ([]investigate.Request, error)
+	// Logs returns the ledger's logs, oldest first; none while it isn't open.
+	Logs() []investigate.LogFacts
+	// KeptUntil returns from when on a frozen log may be dropped as far as its age
+	// goes; the zero time where that isn't known.
+	KeptUntil(l investigate.LogFacts) time.Time
+}
+
 // Lookups is the one way to customers' data and to the ledger; lookup.Service
 // is one.
 type Lookups interface {
@@ -163,4 +177,20 @@ type System struct {
 	LagRecords  uint64        // the same in records
 	Explained   int           // look-ups that the follower could explain, since it began counting
 	Unexplained int           // those that it couldn't
+
+	Witnesses       []WitnessLine // in the order of the configuration; none: the ledger isn't witnessed
+	WitnessNeed     int           // how many of them must cosign
+	WitnessReason   string        // what is wrong while look-ups go on, in plain words; "" when nothing is
+	WitnessRefusing string        // why nobody may look because of the witnesses; "" when they may
+	Published       uint64        // records of the published checkpoint, of the log that is written to
+	PublishedAt     time.Time     // when it was; zero: not known
+}
+
+// WitnessLine is how one witness does.
+type WitnessLine struct {
+	Name    string
+	Size    uint64    // records of the last checkpoint that it cosigned, of the log that is written to
+	At      time.Time // when that was; zero: never, as far as is known
+	Error   string    // why it didn't cosign when it was asked last, in plain words; "" when it did
+	Accuses bool      // it says that the ledger contradicts what it has seen
 }

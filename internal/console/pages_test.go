@@ -23,7 +23,7 @@ func TestEachRoleOpensItsPagesAndNoOther(t *testing.T) {
 		{"/tasks/t1", "agent"}, // a lead may open tasks, but this one isn't his: 404 below
 		{"/caller", "agent lead"},
 		{"/own", "agent lead officer auditor admin program stranger"},
-		{"/requests", "lead officer"},
+		{"/requests", "lead officer auditor admin"},
 		{"/overview", "officer auditor"},
 		{"/overview/figures", "officer auditor"},
 		{"/findings", "officer auditor"},

@@ -22,6 +22,8 @@ type requestCard struct {
 	Final                bool
 	Erasure              bool
 	Employee             string // whom an erasure is about
+	Change               bool   // of the ledger
+	Log                  *logRow
 }
 
 // notice tells what came of the last thing that the visitor did.
@@ -37,8 +39,11 @@ func (v *visit) requests() error {
 	for _, r := range waiting {
 		// An employee who is to be erased is in no act's words: the request stands for him.
 		name := actOpenRequest
-		if r.Kind == investigate.KindErasure {
+		switch r.Kind {
+		case investigate.KindErasure:
 			name = actOpenErasure
+		case investigate.KindRotation, investigate.KindDrop:
+			name = actOpenChange
 		}
 		if _, err := v.act(lookup.Act{Name: name, Customer: r.Customer, Employee: r.Asker, About: string(r.ID)}); err != nil {
 			return err
@@ -50,7 +55,7 @@ func (v *visit) requests() error {
 		Lead     bool
 		Empty    emptiness
 	}{Lead: leads(v.in), Empty: emptiness{
-		Title: "Nothing waits for you.", Text: "When a look-up needs a second person and you may be that person, it appears here.",
+		Title: "Nothing waits for you.", Text: "When something needs a second person and you may be that person, it appears here.",
 	}}
 	if data.Notice, err = v.requestNotice(); err != nil {
 		return err
@@ -74,6 +79,7 @@ func (v *visit) requestCard(r investigate.Request) (requestCard, error) {
 	if r.Kind == investigate.KindErasure {
 		card.Kind, card.Erasure, card.Employee = "asks to erase this person for ever: nobody can read again what the records say of them", true, string(r.Employee)
 	}
+	v.changeCard(&card, r)
 	if r.Kind == lookup.ApproveTask {
 		card.Kind = "opened this task without a call in progress and asks you to confirm it"
 	}
@@ -93,6 +99,29 @@ func (v *visit) requestCard(r investigate.Request) (requestCard, error) {
 		return card, err
 	}
 	return card, nil
+}
+
+// changeCard adds what a card tells of a change of the ledger.
+func (v *visit) changeCard(card *requestCard, r investigate.Request) {
+	switch r.Kind {
+	case investigate.KindRotation:
+		card.Kind = "asks to freeze log " + r.About + " of the ledger and to open the next one, with a new signing key. Nothing is lost; nobody can look for some seconds"
+	case investigate.KindDrop:
+		card.Kind = "asks to drop log " + r.About + " of the ledger for ever: all of its records go, with the index of them and the findings about them alone"
+	default:
+		return
+	}
+	card.Change = true
+	if v.c.Upkeep == nil {
+		return
+	}
+	logs := v.c.Upkeep.Logs()
+	for i, l := range logs {
+		if l.Name == r.About {
+			row := v.logRow(l, i == 0, i == len(logs)-1)
+			card.Log = &row
+		}
+	}
 }
 
 // requestNotice tells what the visitor decided a moment ago, as it is kept; the
@@ -121,6 +150,12 @@ func (v *visit) requestNotice() (notice, error) {
 			return notice{"good", "You agreed.", "The person is erased; what remains is that it was done, by whom and when."}, nil
 		}
 		return notice{"plain", "You declined.", "Nothing is erased. Your no is in the records."}, nil
+	}
+	if r.Kind == investigate.KindRotation || r.Kind == investigate.KindDrop {
+		if r.State == investigate.Declined {
+			return notice{"plain", "You declined.", "The ledger stays as it is. Your no is in the records."}, nil
+		}
+		return notice{"good", "You agreed.", "It is done at once; the administrator sees on the page of the system how it ended. Your yes is in the records."}, nil
 	}
 	if r.State == investigate.Confirmed {
 		return notice{"good", "You agreed.", "For task " + string(r.Task) + " the look-up is possible for now. Your yes is in the records."}, nil

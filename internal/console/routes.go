@@ -56,6 +56,8 @@ func (c *console) routes() []route {
 
 		// Who runs the system.
 		{"GET /system", operators, (*visit).system},
+		{"POST /system/rotations", operators, (*visit).askRotation},
+		{"POST /system/drops", operators, (*visit).askDrop},
 		{"GET /accounts", operators, (*visit).accounts},
 		{"POST /accounts", operators, (*visit).addAccount},
 		{"POST /accounts/{login}/password", operators, (*visit).resetPassword},

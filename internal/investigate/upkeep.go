@@ -206,7 +206,7 @@ func (x *Upkeep) kept(ctx context.Context, l LogFacts) (*access.Error, error) {
 		if until.IsZero() {
 			return refused.WithHint("It isn't known of when its last record is."), nil
 		}
-		return refused.WithHint("It is kept until " + dayOf(until.Add(24*time.Hour-time.Nanosecond)) + "."), nil
+		return refused.WithHint("It is kept until " + dayOf(until) + "."), nil
 	}
 	var all []Hold
 	for _, h := range x.c.Holds {
@@ -225,12 +225,12 @@ func (x *Upkeep) kept(ctx context.Context, l LogFacts) (*access.Error, error) {
 }
 
 // KeptUntil returns from when on a frozen log may be dropped, as far as its age
-// goes; the zero time where that isn't known.
+// goes: the first midnight UTC from then on. The zero time where that isn't known.
 func (x *Upkeep) KeptUntil(l LogFacts) time.Time {
 	if l.Last.IsZero() {
 		return time.Time{}
 	}
-	return l.Last.UTC().Add(x.c.Keep)
+	return l.Last.UTC().Add(x.c.Keep).Add(24*time.Hour - time.Nanosecond).Truncate(24 * time.Hour)
 }
 
 // Logs returns the ledger's logs, oldest first; none while it isn't open. It

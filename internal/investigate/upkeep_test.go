@@ -217,9 +217,11 @@ func TestALogIsDroppedOnlyWhenNothingNeedsIt(t *testing.T) {
 		{name: "a drop of the last", kind: investigate.KindDrop, about: "0004", code: access.Conflict, says: "Log 0004 is written to; it can't be dropped. Ask for a rotation first"},
 		{name: "a drop that isn't the oldest", kind: investigate.KindDrop, about: "0003", code: access.Conflict, says: "Log 0003 isn't the oldest. Only the oldest log can be dropped: now 0002."},
 		{name: "a drop of one too young", kind: investigate.KindDrop, about: "0002", begin: func() { w.logs[0].Last = now.Add(-keep + time.Hour) }, code: access.Conflict,
-			says: "Log 0002 is too young to be dropped. It is kept until " + now.Add(time.Hour+24*time.Hour-1).Format("2 January 2006") + ".", end: func() { w.logs[0].Last = now.Add(-keep) }},
+			says: "Log 0002 is too young to be dropped. It is kept until " + now.AddDate(0, 0, 1).Format("2 January 2006") + ".", end: func() { w.logs[0].Last = now.Add(-keep) }},
+		{name: "a drop on its last day", kind: investigate.KindDrop, about: "0002", code: access.Conflict, says: "too young",
+			end: func() { w.logs[0].Last = now.Truncate(24 * time.Hour).Add(-keep) }},
 		{name: "a drop of one whose age isn't known", kind: investigate.KindDrop, about: "0002", begin: func() { w.logs[0].Last = time.Time{} }, code: access.Conflict,
-			says: "too young to be dropped. It isn't known of when its last record is.", end: func() { w.logs[0].Last = now.Add(-keep) }},
+			says: "too young to be dropped. It isn't known of when its last record is.", end: func() { w.logs[0].Last = now.Truncate(24 * time.Hour).Add(-keep) }},
 		{name: "a drop of what isn't read", kind: investigate.KindDrop, about: "0002", begin: func() { w.read(t, 149) }, code: access.Conflict,
 			says: "the index hasn't read all of it. Can be dropped when the follower has caught up.", end: func() { w.read(t, 150) }},
 		{name: "a drop of what a legal hold needs", kind: investigate.KindDrop, about: "0002", begin: func() {
