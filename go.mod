@@ -3,6 +3,7 @@ module paravent
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/cedar-policy/cedar-go v1.9.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/google/go-cmp v0.7.0

@@ -27,10 +27,9 @@ type stretch struct {
 	tree      frontier          // after its last batch; of no use unless whole
 	whole     bool              // every record was read and the tree is known
 	last      ledger.SignedHead // the last batch's
-	lastAt    int64             // offset of the last batch
-	lastFirst uint64            // its first record
 	batches   int
 	heads     int                    // whose signatures were checked
+	unchecked []signedHead           // whose signatures are still to be checked
 	torn      int64                  // bytes of an unfinished batch at the end
 	hashes    []ledger.Hash          // of the leaves, where they were asked for and whole
 	roots     map[uint64]ledger.Hash // of the sizes that were asked for
@@ -147,9 +146,7 @@ func (o *reading) read(ctx context.Context, number uint64, limit int64, before *
 		}
 		o.batch(s, b)
 	}
-	if o.quick && s.batches > 0 {
-		o.signed(s)
-	}
+	o.signed(s)
 	s.torn = r.Unfinished()
 	return s
 }
@@ -173,27 +170,22 @@ func (o *reading) batch(s *stretch, b *ledger.Batch) {
 	for i := range b.Records {
 		o.record(s, b, b.First+uint64(i), &b.Records[i])
 	}
-	s.end, s.last, s.lastAt, s.lastFirst, s.batches = b.End(), b.Head, b.Offset, b.First, s.batches+1
+	s.end, s.last, s.batches = b.End(), b.Head, s.batches+1
 	if s.whole && s.tree.root() != b.Head.Root {
 		name(b.First, "records %d to %d don't hash to the root that their batch states", b.First, b.End()-1)
 		s.whole = false
 	}
-	if !o.quick {
+	if o.quick {
+		s.unchecked = s.unchecked[:0]
+	}
+	s.unchecked = append(s.unchecked, signedHead{SignedHead: b.Head, offset: b.Offset, first: b.First})
+	s.unchecked[len(s.unchecked)-1].Origin = o.origin
+	if len(s.unchecked) == together {
 		o.signed(s)
 	}
 	if o.told != nil {
 		o.told(len(b.Records))
 	}
-}
-
-// signed checks the signature of the last batch that was read.
-func (o *reading) signed(s *stretch) {
-	head := s.last
-	head.Origin = o.origin
-	if head.Verify(o.pub) != nil {
-		s.problem(Problem{File: s.file, Byte: s.lastAt, Record: int64(s.lastFirst), What: fmt.Sprintf("the head of the tree of %d records is not signed by the ledger's key", head.Size)})
-	}
-	s.heads++
 }
 
 // record checks one record of a batch.
