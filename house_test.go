@@ -25,7 +25,7 @@ const module = "paravent"
 // at the top.
 var house = []string{
 	"access", "ledger", "chain", "witness", "audit", "policy", "explain", "detect", "task", "qualify", "identity", "source",
-	"lookup", "investigate", "store", "pggate", "api", "console", "review", "simulate", "testenv",
+	"pgaudit", "lookup", "investigate", "store", "pggate", "api", "console", "review", "simulate", "testenv",
 }
 
 // doors let people and programs in. They don't import each other, and nothing

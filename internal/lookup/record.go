@@ -84,6 +84,7 @@ type Conduct struct {
 	Reader      string   `json:"reader,omitempty"`      // the database's own role that read past Paravent
 	Host        string   `json:"host,omitempty"`        // from where
 	Program     string   `json:"program,omitempty"`     // what that called itself
+	Source      string   `json:"source,omitempty"`      // hash of the log's line that told of it
 }
 
 // entry seals c and, where there is one, s into one entry of the journal.

@@ -184,7 +184,7 @@ CREATE INDEX lookups_acts ON lookups (position) WHERE act <> '';
 `, `
 ALTER TABLE requests ADD COLUMN about TEXT NOT NULL DEFAULT ''; -- the log that a change of the ledger is about
 ALTER TABLE requests ADD COLUMN failure TEXT NOT NULL DEFAULT ''; -- why it couldn't be carried out
-`, scramMigration, `
+`, scramMigration + observedMigration, `
 -- The ledger has several logs: a record is known by its number in all of them.
 ALTER TABLE lookups RENAME COLUMN position TO number;
 ALTER TABLE follower RENAME COLUMN position TO number;
