@@ -305,3 +305,40 @@ func TestAClockSetBackBetweenTwoLogsIsTold(t *testing.T) {
 	sound(t, r)
 	says(t, r.Notes, "log 0002", "the clock was set back in between")
 }
+
+// An auditor looks at any moment of a running server's life, also while it turns
+// its ledger over: nothing that is honest looks like an attack.
+func TestALedgerIsSoundAtEveryMomentOfARotation(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, 1)
+	o := audit.Options{Memory: memory(t), Place: l.dir}
+	done := make(chan struct{})
+	var looks int
+	go func() {
+		defer close(done)
+		for t.Context().Err() == nil {
+			r, err := audit.Chain(t.Context(), l.dir, o)
+			if err != nil || !r.Sound() {
+				if t.Context().Err() == nil {
+					t.Errorf("look %d: %v", looks, err)
+					if r != nil {
+						t.Errorf("%v", r.Problems)
+					}
+				}
+				return
+			}
+			if looks++; len(r.Logs) >= 6 {
+				return
+			}
+		}
+	}()
+	for range 5 {
+		l.look(t, 3)
+		l.publish(t)
+		l.rotate(t)
+	}
+	<-done
+	if looks < 2 {
+		t.Errorf("%d looks only: the test shows nothing", looks)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"paravent/internal/ledger"
@@ -101,7 +102,28 @@ func newStretch(file string) *stretch {
 // read reads one segment of which limit bytes count (below 0: it's the last).
 // Where its header can't tell what tree it continues, before does, if that isn't
 // nil; else nothing more is read.
+//
+// While its owner writes behind the end of the last segment, or gives back the
+// room there, a reader may meet what is neither there nor missing. So what is
+// wrong with it counts when it's found in the same place once more.
 func (o *reading) read(ctx context.Context, number uint64, limit int64, before *stretch) *stretch {
+	const tries = 20
+	s := o.readOnce(ctx, number, limit, before)
+	for range tries {
+		if limit >= 0 || s.count == 0 || ctx.Err() != nil {
+			break
+		}
+		again := o.readOnce(ctx, number, limit, before)
+		if slices.Equal(s.problems, again.problems) {
+			break
+		}
+		s = again
+	}
+	return s
+}
+
+// readOnce is read of a file that stays as it is.
+func (o *reading) readOnce(ctx context.Context, number uint64, limit int64, before *stretch) *stretch {
 	s := newStretch(ledger.SegmentFile(number))
 	s.number = number
 	if err := regular(filepath.Join(o.dir, s.file)); err != nil {
