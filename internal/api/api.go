@@ -25,6 +25,9 @@ type SignOn interface {
 	IssueToken(ctx context.Context, w identity.Who, name string, lasts time.Duration) (string, identity.Token, error)
 	Tokens(ctx context.Context, w identity.Who) ([]identity.Token, error)
 	RevokeToken(ctx context.Context, w identity.Who, id string) error
+	Session(ctx context.Context, secret string) (identity.SignedIn, error)
+	// IssueOnBehalf lets a tool act for w; record is called before it exists.
+	IssueOnBehalf(ctx context.Context, w identity.Who, tool string, lasts time.Duration, record identity.Record) (string, identity.OnBehalf, error)
 }
 
 // Lookups is the one way through. *lookup.Service is one.
@@ -66,7 +69,7 @@ type State struct {
 	Version    string
 }
 
-// Config is what the API needs. Every field but Upkeep and Log is required.
+// Config is what the API needs. Every field but Upkeep, Observer and Log is required.
 type Config struct {
 	SignOn         SignOn
 	Accounts       Accounts
@@ -76,6 +79,8 @@ type Config struct {
 	Upkeep         Upkeep // nil: nobody can ask for a change of the ledger
 	Facts          Facts
 	Qualifications Qualifications
+	// Observer takes in what a PostgreSQL's log tells; nil where none is protected.
+	Observer Observer
 	// Cases and Evidence serve GET /v1/evidence.
 	Cases    Cases
 	Evidence Evidence

@@ -26,6 +26,13 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("GET /v1/tokens", a.proven(a.handleTokens))
 	mux.HandleFunc("DELETE /v1/tokens/{id}", a.proven(a.handleRevoke))
 
+	// tools that act for people
+	mux.HandleFunc("POST /v1/on-behalf", a.handleOnBehalf) // proven by a token or a session
+
+	// what came past Paravent
+	mux.HandleFunc("GET /v1/observed", a.proven(a.handleWatched))
+	mux.HandleFunc("POST /v1/observed", a.proven(a.handleObserved))
+
 	// accounts
 	mux.HandleFunc("POST /v1/setup", a.handleSetup)       // proven by the code that init printed
 	mux.HandleFunc("POST /v1/password", a.handlePassword) // proven by login and password
