@@ -60,6 +60,10 @@ type Config struct {
 	// company's secret manager; {name} in them stands for the secret's name. Default:
 	// none, keys are files in Data.
 	SecretsGet, SecretsPut string
+	// Passed are roles of the protected PostgreSQL under which the shop's own
+	// programs read. What anybody else reads past Paravent, as its log tells
+	// (paravent ingest), is recorded and a finding. Default: none.
+	Passed []string
 	// Node names this server in the ledger. Default "n1".
 	Node string
 	// Budget is how many findings a day people can read: 1 to 1000. Default 5.
@@ -141,6 +145,10 @@ var settings = []setting{
 		c.SecretsPut = v
 		_, err := newCommandSecrets(v, v)
 		return err
+	}},
+	{"observe.passed", "roles of the database, with commas between them, such as shop_app, shop_bi", func(c *Config, v string) error {
+		c.Passed = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+		return matches(v, `^[^,\s]+( *, *[^,\s]+)*$`)
 	}},
 	{"zone", "a time zone's IANA name, such as Europe/Berlin", func(c *Config, v string) error {
 		zone, err := time.LoadLocation(v)

@@ -37,18 +37,19 @@ type system struct {
 	log     *slog.Logger
 	started time.Time
 
-	folder  *folder
-	policy  *policy.Policy
-	store   *store.Store
-	ledger  *chain.Chain
-	source  *source.SQLite
-	signOn  *identity.Service
-	tasks   *task.Service
-	qualify *qualify.Service
-	lookups *lookup.Service
-	tiles   []*audit.Publisher // of each log, oldest first: tiles behind the journal, proofs from them
-	cosign  *witness.Publisher // checkpoints of the last log, cosigned
-	gate    *turnstile         // before all doors
+	folder   *folder
+	policy   *policy.Policy
+	store    *store.Store
+	ledger   *chain.Chain
+	source   *source.SQLite
+	signOn   *identity.Service
+	tasks    *task.Service
+	qualify  *qualify.Service
+	lookups  *lookup.Service
+	observer *lookup.Observer
+	tiles    []*audit.Publisher // of each log, oldest first: tiles behind the journal, proofs from them
+	cosign   *witness.Publisher // checkpoints of the last log, cosigned
+	gate     *turnstile         // before all doors
 
 	follower  *investigate.Follower
 	erasures  *investigate.Erasures
@@ -118,6 +119,12 @@ func (s *system) openServices() (err error) {
 	if err != nil {
 		return err
 	}
+	s.observer, err = lookup.NewObserver(lookup.ObserverConfig{
+		Lookups: s.lookups, Journal: s.ledger, Sightings: s.store, Logins: s.store, Gate: []string{"paravent_reader"}, Allowed: c.Passed,
+	})
+	if err != nil {
+		return err
+	}
 	s.follower, err = investigate.NewFollower(investigate.FollowerConfig{
 		Journal: s.ledger, Facts: s.store, Index: s.store, Detect: detect.Options{Budget: c.Budget},
 		Needs: s.policy.Needs(), Clock: s.clock, Log: s.log,
@@ -150,7 +157,7 @@ func (s *system) openServices() (err error) {
 func (s *system) openDoors() error {
 	c := s.config
 	programs, err := api.New(api.Config{
-		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Erasures: s.erasures, Upkeep: s.upkeep, Facts: s.tasks, Qualifications: s.qualify,
+		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, Erasures: s.erasures, Upkeep: s.upkeep, Facts: s.tasks, Qualifications: s.qualify, Observer: s.observer,
 		Cases: s.store, Evidence: s.evidence, Ledger: audit.ChainHandler(s.served(), c.LedgerPublic), LedgerPublic: c.LedgerPublic,
 		State: s.apiState, Hosts: s.hosts(), Base: s.url(), Log: s.log,
 	})
