@@ -68,10 +68,44 @@ func (d *wholeDisk) remove(name string) error {
 	return d.x.do("remove "+name, func() error { return d.disk.remove(name) })
 }
 
-// Writes is a disk that notes which kinds of changes are made to it.
+// Writes is a disk that notes which kinds of changes are made to it, and what of
+// them could still be lost with the power.
 type Writes struct {
 	mu    sync.Mutex
 	kinds map[string]bool
+	loose map[string]bool // files with bytes, and names, that aren't synced
+}
+
+// Loose returns what could still be lost, apart from room that is made ahead.
+func (w *Writes) Loose() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for what := range w.loose {
+		if what != spareName {
+			all = append(all, what)
+		}
+	}
+	return all
+}
+
+// track keeps loose up to date. A file that gets its name before its bytes are
+// synced stays loose for ever.
+func (w *Writes) track(action, name string) {
+	switch action {
+	case "write":
+		w.loose[name] = true
+	case "sync":
+		delete(w.loose, name)
+	case "rename":
+		w.loose["the name "+name] = true
+	case "sync folder":
+		for what := range w.loose {
+			if strings.HasPrefix(what, "the name ") {
+				delete(w.loose, what)
+			}
+		}
+	}
 }
 
 // KindOfWrite returns an operation without the number of its segment.
@@ -92,7 +126,7 @@ func (w *Writes) Kinds() map[string]bool {
 
 // On returns options whose disk is noted down.
 func (w *Writes) On(o Options) Options {
-	w.kinds = map[string]bool{}
+	w.kinds, w.loose = map[string]bool{}, map[string]bool{}
 	o.disk = func(dir string) disk {
 		return &notingDisk{disk: folder(dir), w: w, made: map[string]*notingFile{}}
 	}
@@ -103,6 +137,11 @@ func (w *Writes) note(what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.kinds[KindOfWrite(what)] = true
+	if action, name, _ := strings.Cut(what, " "); what == "sync folder" {
+		w.track(what, "")
+	} else {
+		w.track(action, name)
+	}
 }
 
 type notingDisk struct {

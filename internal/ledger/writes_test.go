@@ -110,6 +110,36 @@ func TestEveryKindOfWriteIsARowOfTheFaultTable(t *testing.T) {
 	}
 }
 
+// G3: when Append or Destroy returns, nothing that they wrote can be lost with the
+// power any more: no bytes, and no name of a file.
+func TestG3NothingIsLooseWhenAnAppendReturns(t *testing.T) {
+	k := newTable()
+	dir := create(t, options(k))
+	var w ledger.Writes
+	o := w.On(options(k))
+	o.SegmentBytes = 8 << 10
+	l := open(t, dir, o)
+	for i := range 60 {
+		if storm(t, l, i, 1, released{}) > 0 {
+			t.Fatal("an append failed")
+		}
+		if loose := w.Loose(); len(loose) > 0 {
+			t.Fatalf("released while %q is not synced", loose)
+		}
+		if i%20 == 10 {
+			if _, err := l.Destroy(t.Context(), entry(i).Customer.Person); err != nil {
+				t.Fatal(err)
+			}
+			if loose := w.Loose(); len(loose) > 0 {
+				t.Fatalf("destroyed while %q is not synced", loose)
+			}
+		}
+	}
+	if !w.Kinds()["rename segment.journal"] {
+		t.Error("no segment filled")
+	}
+}
+
 // Each write of a whole life, from the start after a crash to the end, goes
 // wrong in every way. No released record is lost, none is double, the tree is
 // that of every signed head, and a key is gone with its leaf or not at all.
