@@ -150,9 +150,6 @@ func (s *session) notRun(r *rec) {
 	s.mu.Lock()
 	r.end(EndedNotRun, "")
 	s.mu.Unlock()
-	if r.intent.Load() == failed {
-		s.broken.Add(-1)
-	}
 }
 
 // executeSpecial carries out a prepared SET paravent.task and its like. The

@@ -21,13 +21,13 @@ type rec struct {
 	outcome atomic.Int32
 	rows    int64 // downward goroutine only
 	bytes   int64
-	cut     bool // a limit broke it off
-	ended   bool // under session.mu
+	cut     bool        // a limit broke it off
+	ended   bool        // under session.mu
+	told    atomic.Bool // that the intent failed is dealt with
 }
 
 func (r *rec) onIntent(err error) {
 	if err != nil {
-		r.s.broken.Add(1)
 		r.intent.Store(failed)
 	} else {
 		r.intent.Store(durable)
@@ -35,6 +35,9 @@ func (r *rec) onIntent(err error) {
 	r.s.intents.Add(-1)
 	r.s.wake()
 }
+
+// settled reports whether the intent is durable, or its failure dealt with.
+func (r *rec) settled() bool { return r.intent.Load() == durable || r.told.Load() }
 
 func (r *rec) onOutcome(err error) {
 	if err != nil {
@@ -51,6 +54,9 @@ func (r *rec) end(how How, code string) {
 		return
 	}
 	r.ended = true
+	if how == EndedNotRun {
+		r.told.Store(true)
+	}
 	if r.cut {
 		how = EndedCut
 	}

@@ -14,6 +14,7 @@ func (s *session) release(end int) error {
 			}
 			if !ok {
 				from = s.breakOff(from, m.at, errRecord)
+				m.rec.told.Store(true)
 			}
 		case needOutcome:
 			ok, err := s.await(&from, m.at, m.rec, true)
@@ -104,6 +105,7 @@ func (s *session) breakOff(from, at int, f *failure) int {
 	}
 	from = s.skip(from, at, 0)
 	s.failing, s.refused, s.uncertain = true, false, false
+	s.poison.Store(true)
 	s.aside = f.appendError(s.aside, "ERROR")
 	return from
 }
@@ -126,6 +128,7 @@ func (s *session) ready(from int, m *mark) (int, error) {
 	}
 	s.aside = appendReady(s.aside, tx)
 	s.failing, s.refused = false, false
+	s.poison.Store(false)
 	return m.at + m.n, nil
 }
 
@@ -148,9 +151,6 @@ func (s *session) await(from *int, at int, r *rec, outcome bool) (bool, error) {
 		case <-s.done:
 			return false, errEnded
 		}
-	}
-	if !outcome && state.Load() == failed {
-		s.broken.Add(-1)
 	}
 	return state.Load() == durable, nil
 }

@@ -39,11 +39,12 @@ type session struct {
 	// The upward goroutine's alone.
 	in     chunk
 	bound  boundRec
-	execs  int   // statements executed since the last Sync
-	minute int64 // which minute of the clock is counted
-	count  int   // statements in it
-	state  bool  // settings or prepared statements to take along
-	behalf bool  // acting is somebody else than login
+	execs  int    // statements executed since the last Sync
+	minute int64  // which minute of the clock is counted
+	count  int    // statements in it
+	state  bool   // settings or prepared statements to take along
+	behalf bool   // acting is somebody else than login
+	unsure []*rec // records whose intent may still fail
 
 	// The downward goroutine's alone.
 	out       chunk
@@ -61,7 +62,7 @@ type session struct {
 	escapes  atomic.Bool  // standard_conforming_strings is off
 	abort    atomic.Bool  // the transaction must be failed before the next statement
 	intents  atomic.Int32 // intents not known yet
-	broken   atomic.Int32 // intents that failed and weren't told to the client yet
+	poison   atomic.Bool  // an answer was broken off, and its ReadyForQuery is still to come
 	head     atomic.Int64 // since when the first item is being answered, in ns since 1970; 0: none
 	writing  atomic.Int64 // since when the client takes an answer; 0: none
 	late     atomic.Bool  // its time is up: what runs was cancelled

@@ -1,6 +1,7 @@
 package pggate
 
 import (
+	"slices"
 	"time"
 )
 
@@ -199,6 +200,10 @@ func (s *session) record(st *stmt) *rec {
 		return nil
 	}
 	r := &rec{s: s, stmt: st}
+	if len(s.unsure) >= 64 {
+		s.unsure = slices.DeleteFunc(s.unsure, (*rec).settled)
+	}
+	s.unsure = append(s.unsure, r)
 	s.intents.Add(1)
 	r.handle = s.gate.cfg.Lookups.Statement(&Statement{
 		Grant: *s.grant, Who: s.acting, Text: st.text, Fingerprint: st.print, Relations: st.relations,
@@ -262,7 +267,8 @@ func (s *session) recorded(flush func() error) (*failure, error) {
 			return nil, err
 		}
 	}
-	if s.broken.Load() > 0 {
+	s.unsure = slices.DeleteFunc(s.unsure, (*rec).settled)
+	if len(s.unsure) > 0 || s.poison.Load() || s.abort.Load() {
 		return errRecord, nil
 	}
 	return nil, nil
