@@ -165,7 +165,7 @@ func (s *system) openDoors() error {
 		return err
 	}
 	people, err := console.New(console.Config{
-		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, RequestStates: s.store, Erasures: s.erasures, Tasks: s.store, Standings: s.tasks, People: s.store,
+		SignOn: s.signOn, Accounts: s.signOn, Lookups: s.lookups, Requests: s.approvals, RequestStates: s.store, Erasures: s.erasures, Upkeep: s.upkeep, Tasks: s.store, Standings: s.tasks, People: s.store,
 		Findings: s.store, Index: s.store, Policy: s.policy, System: s.state, Pseudonym: s.lookups.Pseudonym,
 		Clock: s.clock, Log: s.log, TLS: s.config.TLSCert != "", Hosts: s.hosts(), Zone: s.config.Zone,
 	})
@@ -210,10 +210,28 @@ func (s *system) state() console.System {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return console.System{
+	state := console.System{
 		Version: version, Schema: s.store.Schema(), StoreOK: s.store.Ping(ctx) == nil, Started: s.started,
 		Ledger: s.ledger.State(), LedgerSize: s.ledger.Size(), Node: s.config.Node,
 		Lag: behind, LagRecords: records, Explained: explained, Unexplained: tally.Unexplained,
+	}
+	s.witnessed(&state)
+	return state
+}
+
+// witnessed fills in how the witnesses do.
+func (s *system) witnessed(state *console.System) {
+	w := s.cosign.State()
+	state.WitnessNeed, state.Published, state.PublishedAt = w.Need, w.Published, w.PublishedAt
+	if w.Refusing {
+		state.WitnessRefusing = w.Reason
+	} else {
+		state.WitnessReason = w.Reason
+	}
+	for _, one := range w.Witnesses {
+		state.Witnesses = append(state.Witnesses, console.WitnessLine{
+			Name: one.Name, Size: one.Size, At: one.At, Error: one.Problem, Accuses: one.Accuses,
+		})
 	}
 }
 
