@@ -172,7 +172,7 @@ func (s *session) row(it *item, p, total int) {
 	if l.Rows > 0 && r.rows > l.Rows || l.Bytes > 0 && r.bytes > l.Bytes {
 		r.cut = true
 		s.mark(mark{at: p, do: breakOff, fail: errRows})
-		s.gate.cancelSoon(s.up)
+		s.cancelSoon(s.up)
 	}
 }
 

@@ -235,6 +235,7 @@ type door struct {
 	binds  *binds
 	login  string // of e1, who works T-1
 	token  string
+	who    identity.Who
 }
 
 // open starts a gate before pg. change may change its configuration.
@@ -247,7 +248,7 @@ func open(t testing.TB, pg *testenv.PG, change func(*pggate.Config)) *door {
 			ended: map[*handle]int{}, dead: map[access.EmployeeID]bool{}, revoked: make(chan access.EmployeeID)},
 		binds: &binds{now: map[uint32]access.Grant{}},
 	}
-	d.login, d.token, _ = d.people.add(t, "e1", access.RoleAgent)
+	d.login, d.token, d.who = d.people.add(t, "e1", access.RoleAgent)
 	up, err := pgconn.ParseConfig(pg.DSN("reader"))
 	if err != nil {
 		t.Fatal(err)

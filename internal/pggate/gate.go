@@ -183,9 +183,16 @@ func (g *Gate) cancelFor(body []byte) {
 	}
 }
 
-// cancelSoon cancels what runs on an upstream, behind the caller's back.
-func (g *Gate) cancelSoon(u *upstream) {
-	g.background(func(ctx context.Context) { g.cancel(ctx, u) })
+// cancelSoon cancels what a session runs, behind the caller's back. The client
+// reads ReadyForQuery only when that is over, so that it can't hit his next
+// statement.
+func (s *session) cancelSoon(u *upstream) {
+	s.cancels.Add(1)
+	s.gate.background(func(ctx context.Context) {
+		s.gate.cancel(ctx, u)
+		s.cancels.Add(-1)
+		s.wake()
+	})
 }
 
 // background runs something that nobody waits for, except the end of the gate.
@@ -202,7 +209,9 @@ func (g *Gate) now() time.Time { return g.cfg.Clock().UTC() }
 // begin proves who the client is and gives him an upstream session. What fails
 // is told to him; then the connection is closed.
 func (s *session) begin() bool {
-	stop := time.AfterFunc(s.gate.cfg.SignInWithin, func() { _ = s.client.Close() })
+	raw := s.client // hello may put TLS over it
+	stop := time.AfterFunc(s.gate.cfg.SignInWithin, func() { _ = raw.Close() })
+	defer context.AfterFunc(s.gate.ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })()
 	hello, err := s.hello()
 	if err == nil && hello {
 		err = s.enter()

@@ -98,6 +98,9 @@ func (s *session) settle(up *upstream, acting identity.Who, grant *access.Grant,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.up, s.grant, s.acting, s.behalf = up, grant, acting, behalf
+	if s.killed() { // kill has looked for an upstream before there was this one
+		_ = up.Conn.SetDeadline(time.Unix(1, 0))
+	}
 	s.limits = s.gate.cfg.limits(acting.Employee().Role)
 	s.rules = rules{copyIn: s.limits.CopyIn}
 }

@@ -114,6 +114,13 @@ func (s *session) breakOff(from, at int, f *failure) int {
 // had carried out, the client reads that its transaction has failed, and it
 // fails before his next statement.
 func (s *session) ready(from int, m *mark) (int, error) {
+	for s.cancels.Load() > 0 {
+		select {
+		case <-s.wakeDown:
+		case <-s.done:
+			return from, errEnded
+		}
+	}
 	if !s.failing {
 		s.refused = false
 		return from, nil

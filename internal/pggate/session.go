@@ -66,6 +66,7 @@ type session struct {
 	head     atomic.Int64 // since when the first item is being answered, in ns since 1970; 0: none
 	writing  atomic.Int64 // since when the client takes an answer; 0: none
 	late     atomic.Bool  // its time is up: what runs was cancelled
+	cancels  atomic.Int32 // requests to cancel that are under way
 	upWaits  atomic.Bool
 	wakeUp   chan struct{}
 	wakeDown chan struct{}

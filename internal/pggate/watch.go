@@ -80,7 +80,7 @@ func (s *session) tick(now time.Time) {
 	case took >= limit+lingers:
 		s.kill(errTime)
 	case took >= limit && !s.late.Swap(true):
-		s.gate.cancelSoon(up)
+		s.cancelSoon(up)
 	}
 }
 
