@@ -22,6 +22,7 @@ func subcommands(s streams) []*cobra.Command {
 		newAccountCommand(s),
 		newEraseCommand(s),
 		newImportCommand(s),
+		newIngestCommand(s),
 		newPolicyCommand(s), // its check is offline
 
 		// Offline: files in, files out.

@@ -32,7 +32,8 @@ const maxEntry = 16 << 20
 type Log interface {
 	// Next takes the next whole entry from the beginning of data and returns how
 	// many bytes it took, 0 where data holds no whole one yet. last says that no
-	// more will come. ok is false where what it took is no entry of pgaudit.
+	// more will come; then a line that is torn in the middle is passed over, and
+	// one without its end is left. ok is false where what it took is no entry of pgaudit.
 	Next(data []byte, last bool) (e Entry, ok bool, n int)
 }
 
@@ -44,14 +45,11 @@ type CSV struct {
 // Next takes the next line, which goes on as long as a quote is open.
 func (l CSV) Next(data []byte, last bool) (Entry, bool, int) {
 	n := wholeCSV(data)
-	switch {
-	case n == 0 && len(data) > maxEntry: // the server died in a line, and its quote stays open
-		n = bytes.IndexByte(data, '\n') + 1
-	case n == 0 && last:
-		n = len(data)
-	}
 	if n == 0 {
-		return Entry{}, false, 0
+		if last || len(data) > maxEntry { // the server died in a line, and its quote stays open
+			n = bytes.IndexByte(data, '\n') + 1
+		}
+		return Entry{}, false, n
 	}
 	line := data[:n]
 	if !bytes.Contains(line, []byte(audit)) {

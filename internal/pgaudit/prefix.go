@@ -84,11 +84,7 @@ func (p *Prefix) Next(data []byte, last bool) (Entry, bool, int) {
 	for {
 		end := bytes.IndexByte(data[n:], '\n')
 		if end < 0 {
-			if !last {
-				return Entry{}, false, 0
-			}
-			n = len(data)
-			break
+			return Entry{}, false, 0
 		}
 		n += end + 1
 		if n == len(data) && !last && n < maxEntry {
