@@ -121,7 +121,7 @@ func (s *session) walk() (p, need int, err error) {
 			return p, 0, err
 		}
 		it := s.items.head()
-		if m.kind == 'D' && it != nil && it.rec == s.cleared && !it.swallow && it.kind != 'D' { // the most frequent
+		if m.kind == 'D' && it != nil && it.current() == s.cleared && it.fail == nil && !it.swallow && (it.kind == 'E' || it.kind == 'Q') { // the most frequent
 			s.row(it, p, m.total)
 			n := min(m.total, c.end-p)
 			p, c.rest = p+n, m.total-n

@@ -237,3 +237,16 @@ func TestTheSameBytesComeThroughTheGateAsDirectly(t *testing.T) {
 		})
 	}
 }
+
+var (
+	execAll = &pgproto3.Execute{}
+	syncNow = &pgproto3.Sync{}
+)
+
+func bindOf(args ...any) *pgproto3.Bind {
+	b := &pgproto3.Bind{}
+	for _, a := range args {
+		b.Parameters = append(b.Parameters, []byte(fmt.Sprint(a)))
+	}
+	return b
+}
