@@ -113,6 +113,7 @@ func (row *Indexed) unlike(o Indexed) (wrong []string) {
 		{"what was shown", a.Action == b.Action && slices.Equal(a.Categories, b.Categories) && row.Rows == o.Rows},
 		{"outcome", a.Outcome == b.Outcome},
 		{"reasons", a.Reason == b.Reason && slices.Equal(row.Reasons, o.Reasons)},
+		{"statement", row.Statement == o.Statement && slices.Equal(row.Relations, o.Relations) && row.Reader == o.Reader},
 		{"act", row.Act == o.Act && row.About == o.About && row.Employee == o.Employee},
 		{"erasure", row.CustomerErased.IsZero() == o.CustomerErased.IsZero() && row.EmployeeErased.IsZero() == o.EmployeeErased.IsZero()},
 	} {

@@ -16,9 +16,9 @@ import (
 const selectTasksAbout = `SELECT id FROM tasks WHERE customer = ? AND customer <> ''`
 const selectLogins = `SELECT login FROM accounts WHERE kind = ? AND person = ?`
 const selectRowsOf = `
-SELECT body FROM lookups WHERE customer = ? AND customer <> ''
-UNION SELECT body FROM lookups WHERE employee = ? AND employee <> ''`
-const selectActs = `SELECT body FROM lookups WHERE act <> ''`
+SELECT ` + lookupColumns + ` FROM lookups WHERE customer = ? AND customer <> ''
+UNION SELECT ` + lookupColumns + ` FROM lookups WHERE employee = ? AND employee <> ''`
+const selectActs = `SELECT ` + lookupColumns + ` FROM lookups WHERE act <> ''`
 const selectAllFacts = `SELECT seq, kind, body FROM facts`
 
 // Erasing reads what the store holds of a person, and what that is to become
@@ -58,12 +58,8 @@ func (s *Store) Erasing(ctx context.Context, p detect.Person, at time.Time) (inv
 func (s *Store) erasingRows(ctx context.Context, e *investigate.Erasing) error {
 	seen := map[uint64]bool{}
 	take := func(r scanner) error {
-		var body string
-		if err := r.Scan(&body); err != nil {
-			return err
-		}
-		var row investigate.Indexed
-		if err := decode(body, &row); err != nil {
+		_, row, err := indexedRow(r)
+		if err != nil {
 			return err
 		}
 		if !seen[row.Number] && row.Erase(e.Person, e.At, e.Words) {

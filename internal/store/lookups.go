@@ -12,7 +12,7 @@ import (
 var _ investigate.Index = (*Store)(nil)
 
 var upsertLookups = newBulk(
-	`INSERT INTO lookups (number, id, at, employee, customer, outcome, act, body)`, 8,
+	`INSERT INTO lookups (`+lookupColumns+`)`, 8,
 	`ON CONFLICT (number) DO UPDATE SET id = excluded.id, at = excluded.at, employee = excluded.employee,
 		customer = excluded.customer, outcome = excluded.outcome, act = excluded.act, body = excluded.body`)
 
@@ -41,17 +41,7 @@ func (s *Store) SaveIndexed(ctx context.Context, rows []investigate.Indexed) err
 	return refused("save the index", err)
 }
 
-// rowOf returns the values of a row, in the order of upsertLookups.
-func rowOf(r investigate.Indexed) ([]any, error) {
-	body, err := encode(r)
-	if err != nil {
-		return nil, err
-	}
-	return []any{int64(r.Number), string(r.Lookup.ID), access.Micros(r.Lookup.At), string(r.Lookup.Employee),
-		string(r.Lookup.Customer), string(r.Lookup.Outcome), r.Act, body}, nil
-}
-
-const selectLookupsAt = `SELECT body FROM lookups WHERE customer = ? AND customer <> '' ORDER BY at DESC, number DESC LIMIT ?`
+const selectLookupsAt = `SELECT ` + lookupColumns + ` FROM lookups WHERE customer = ? AND customer <> '' ORDER BY at DESC, number DESC LIMIT ?`
 
 // LookupsAt returns the look-ups and acts about a customer, newest first, at
 // most limit; none for one at whom nobody looked.
@@ -59,7 +49,7 @@ func (s *Store) LookupsAt(ctx context.Context, customer access.CustomerID, limit
 	return s.indexed(ctx, selectLookupsAt, string(customer), limit)
 }
 
-const selectLookupsBy = `SELECT body FROM lookups WHERE employee = ? ORDER BY at DESC, number DESC LIMIT ?`
+const selectLookupsBy = `SELECT ` + lookupColumns + ` FROM lookups WHERE employee = ? ORDER BY at DESC, number DESC LIMIT ?`
 
 // LookupsBy returns an employee's look-ups and acts, newest first, at most
 // limit, as he himself may read them.
@@ -71,7 +61,7 @@ func (s *Store) LookupsBy(ctx context.Context, employee access.EmployeeID, limit
 	return all, err
 }
 
-const selectLookupByID = `SELECT body FROM lookups WHERE id = ? AND id <> '' ORDER BY at, number`
+const selectLookupByID = `SELECT ` + lookupColumns + ` FROM lookups WHERE id = ? AND id <> '' ORDER BY at, number`
 
 // LookupsByID returns the look-ups of these ids that the index knows, in order
 // of time.
@@ -92,12 +82,7 @@ func (s *Store) LookupsByID(ctx context.Context, ids []access.LookupID) ([]inves
 func (s *Store) indexed(ctx context.Context, query string, args ...any) ([]investigate.Indexed, error) {
 	var all []investigate.Indexed
 	err := s.state.each(ctx, query, args, func(r scanner) error {
-		var body string
-		if err := r.Scan(&body); err != nil {
-			return err
-		}
-		var row investigate.Indexed
-		err := decode(body, &row)
+		_, row, err := indexedRow(r)
 		all = append(all, row)
 		return err
 	})

@@ -3,10 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"paravent/internal/investigate"
 )
@@ -50,27 +50,19 @@ func (f *IndexFile) Followed(ctx context.Context) (int64, error) {
 }
 
 const selectStoredRows = `
-SELECT number, id, at, employee, customer, outcome, act, body FROM lookups WHERE number >= ? ORDER BY number LIMIT ?`
+SELECT ` + lookupColumns + ` FROM lookups WHERE number >= ? ORDER BY number LIMIT ?`
 
 // Rows returns the rows from that number on, at most limit, in their order.
 func (f *IndexFile) Rows(ctx context.Context, from int64, limit int) ([]investigate.StoredRow, error) {
 	var all []investigate.StoredRow
 	rows, err := f.db.QueryContext(ctx, selectStoredRows, from, limit)
 	err = eachRow(rows, err, func(r scanner) error {
-		var number, at int64
-		var id, employee, customer, outcome, act, body string
-		if err := r.Scan(&number, &id, &at, &employee, &customer, &outcome, &act, &body); err != nil {
+		number, indexed, err := indexedRow(r)
+		var damaged errBody
+		if err != nil && !errors.As(err, &damaged) {
 			return err
 		}
-		row := investigate.StoredRow{Number: number}
-		row.Damaged = decode(body, &row.Row) != nil
-		if !row.Damaged { // what the pages search by must be what they then show
-			want, err := rowOf(row.Row)
-			if err != nil {
-				return err
-			}
-			row.Damaged = !slices.Equal(want[:7], []any{number, id, at, employee, customer, outcome, act})
-		}
+		row := investigate.StoredRow{Number: number, Row: indexed, Damaged: err != nil}
 		all = append(all, row)
 		return nil
 	})
