@@ -125,8 +125,10 @@ func TestAReadPastParaventIsRecordedOnce(t *testing.T) {
 // Sent again, everything is recorded once.
 func TestACrashRecordsNoReadTwiceAndLosesNone(t *testing.T) {
 	for name, broken := range map[string]func(*watch){
-		"not recorded":                func(w *watch) { w.journal.failing(errors.New("disk full")) },
-		"recorded, and it said not":   func(w *watch) { w.journal.fail = func(ledger.Entry) (bool, error) { return true, errors.New("sync failed") } },
+		"not recorded": func(w *watch) { w.journal.failing(errors.New("disk full")) },
+		"recorded, and it said not": func(w *watch) {
+			w.journal.fail = func(ledger.Entry) (bool, error) { return true, errors.New("sync failed") }
+		},
 		"recorded, and the note lost": func(w *watch) { w.sightings.crash = true },
 	} {
 		w := newWatch(t)

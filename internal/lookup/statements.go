@@ -3,6 +3,7 @@ package lookup
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -58,7 +59,8 @@ type Statements struct {
 
 	mu    sync.Mutex
 	live  map[string]*opened // by the grant's id
-	owing bool               // somebody must be told that the channel was full
+	here  map[access.SessionID]signedOn
+	owing bool // somebody must be told that the channel was full
 }
 
 // opened is a grant in force. It doesn't change, but for ended.
@@ -70,6 +72,15 @@ type opened struct {
 	ended  error // guarded by Statements.mu
 }
 
+// signedOn is somebody who signed on at the door, with or without a grant.
+type signedOn struct {
+	who  identity.Who
+	last time.Time // when he did so last
+}
+
+// rememberFor is how long somebody is watched after he signed on last.
+const rememberFor = 24 * time.Hour
+
 // NewStatements returns Statements. Nothing is recorded before Run.
 func NewStatements(c StatementsConfig) (*Statements, error) {
 	if c.Lookups == nil || c.Journal == nil || c.Proofs == nil {
@@ -78,7 +89,7 @@ func NewStatements(c StatementsConfig) (*Statements, error) {
 	if c.Refusing == nil {
 		c.Refusing = func() error { return nil }
 	}
-	s := &Statements{c: c, live: map[string]*opened{}, revoked: make(chan access.EmployeeID, 256)}
+	s := &Statements{c: c, live: map[string]*opened{}, here: map[access.SessionID]signedOn{}, revoked: make(chan access.EmployeeID, 256)}
 	s.queue.init()
 	return s, nil
 }
@@ -194,12 +205,33 @@ func errEnded(cause error) *access.Error {
 		WithHint("Set the task again; what doesn't hold any more will be said.").Because(cause)
 }
 
+// SignedOn tells that somebody signed on at the door: from then on he is watched
+// for a day, also while he has no grant. Doors call it for everybody whom they
+// let in.
+func (s *Statements) SignedOn(who identity.Who) {
+	if !who.Proven() {
+		return
+	}
+	now := s.c.Lookups.Clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.here[who.Session()] = signedOn{who, now}
+}
+
 // Live returns nil while the grant stands: what was decided when it was opened
-// would be decided now, and whoever it was given to still proves who he is.
+// would be decided now, and whoever it was given to still proves who he is. Of a
+// grant without an id it is asked only whether its session, which SignedOn told
+// of, still proves its employee.
 func (s *Statements) Live(ctx context.Context, g access.Grant) error {
 	s.mu.Lock()
-	o := s.live[g.ID]
+	o, in := s.live[g.ID], s.here[g.Session]
 	s.mu.Unlock()
+	if g.ID == "" {
+		if in.who.Employee().ID != g.Employee || g.Employee == "" {
+			return errEnded(nil)
+		}
+		return s.c.Proofs.Lasts(ctx, in.who)
+	}
 	if o == nil {
 		return errEnded(nil)
 	}
@@ -273,39 +305,65 @@ func (s *Statements) watch(ctx context.Context) {
 	}
 }
 
-// sweep ends the grants that no longer stand. failing says since when the facts
-// of a grant can't be found out: that isn't a withdrawal, but it ends it when it
-// lasts.
+// sweep ends the grants that no longer stand, and tells of whoever proves
+// nothing any more. failing says since when something can't be found out: that
+// isn't a withdrawal, but it ends what it is about when it lasts.
 func (s *Statements) sweep(ctx context.Context, failing map[string]time.Time) {
-	s.mu.Lock()
-	all := make([]*opened, 0, len(s.live))
-	for _, o := range s.live {
-		all = append(all, o)
-	}
-	s.mu.Unlock()
-	for _, o := range all {
+	grants, people := s.watched()
+	for _, o := range grants {
 		err := s.check(ctx, o)
 		if ctx.Err() != nil {
 			return
 		}
-		now := s.c.Lookups.Clock()
-		switch code := access.CodeOf(err); code {
-		case "":
-			delete(failing, o.grant.ID)
-			continue
-		case access.Unavailable, access.Internal:
-			if _, known := failing[o.grant.ID]; !known {
-				failing[o.grant.ID] = now
-			}
-			if now.Sub(failing[o.grant.ID]) < checkFailed {
-				continue
-			}
-			s.c.Lookups.Log.ErrorContext(ctx, "a grant can't be checked, so it ends", "grant", o.grant.ID, "error", err)
+		if s.over(ctx, "grant "+o.grant.ID, err, failing) {
+			s.end(o, err)
 		}
-		delete(failing, o.grant.ID)
-		s.end(o, err)
+	}
+	for id, in := range people {
+		err := s.c.Proofs.Lasts(ctx, in.who)
+		if ctx.Err() != nil {
+			return
+		}
+		if s.over(ctx, string(id), err, failing) {
+			s.mu.Lock()
+			delete(s.here, id)
+			s.mu.Unlock()
+			s.say(in.who.Employee().ID)
+		}
 	}
 	s.pay()
+}
+
+// watched returns the grants in force, and who signed on within a day.
+func (s *Statements) watched() (grants []*opened, people map[access.SessionID]signedOn) {
+	now := s.c.Lookups.Clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.live {
+		grants = append(grants, o)
+	}
+	maps.DeleteFunc(s.here, func(_ access.SessionID, in signedOn) bool { return now.Sub(in.last) > rememberFor })
+	return grants, maps.Clone(s.here)
+}
+
+// over reports whether an error ends what it is about.
+func (s *Statements) over(ctx context.Context, what string, err error, failing map[string]time.Time) bool {
+	switch access.CodeOf(err) {
+	case "":
+		delete(failing, what)
+		return false
+	case access.Unavailable, access.Internal:
+		now := s.c.Lookups.Clock()
+		if _, known := failing[what]; !known {
+			failing[what] = now
+		}
+		if now.Sub(failing[what]) < checkFailed {
+			return false
+		}
+		s.c.Lookups.Log.ErrorContext(ctx, "what can't be checked ends", "what", what, "error", err)
+	}
+	delete(failing, what)
+	return true
 }
 
 // end ends a grant and tells of it.
@@ -314,8 +372,13 @@ func (s *Statements) end(o *opened, why error) {
 	o.ended = why
 	delete(s.live, o.grant.ID)
 	s.mu.Unlock()
+	s.say(o.grant.Employee)
+}
+
+// say tells of an employee, or, where nobody reads, later of everybody.
+func (s *Statements) say(e access.EmployeeID) {
 	select {
-	case s.revoked <- o.grant.Employee:
+	case s.revoked <- e:
 	default:
 		s.mu.Lock()
 		s.owing = true

@@ -365,6 +365,35 @@ func TestWithdrawnAccessEndsAGrantWithinASecond(t *testing.T) {
 	}
 }
 
+// Somebody without a grant is watched, too, once he signed on.
+func TestWhoSignedOnIsToldOfWhenHeProvesNothingAnyMore(t *testing.T) {
+	s := newStage(t)
+	d := s.door(t, s.journal)
+	asked := access.Grant{Employee: "e1", Session: s.agent.Session()}
+	if d.Live(t.Context(), asked) == nil {
+		t.Error("who never signed on is still proven")
+	}
+	d.SignedOn(identity.Who{})
+	d.SignedOn(s.agent)
+	d.SignedOn(s.colleague)
+	wantCode(t, "signed on", d.Live(t.Context(), asked), "")
+	if d.Live(t.Context(), access.Grant{Employee: "e2", Session: s.agent.Session()}) == nil || d.Live(t.Context(), access.Grant{}) == nil {
+		t.Error("a session proves somebody else")
+	}
+	wantCode(t, "close", s.Identity.SetDisabled(t.Context(), s.Admin(), s.agent.Login(), true, func(context.Context, identity.Account) error { return nil }), "")
+	select {
+	case e := <-d.Revoked():
+		if e != "e1" {
+			t.Errorf("told of %q", e)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("nobody is told")
+	}
+	if d.Live(t.Context(), asked) == nil {
+		t.Error("still proven")
+	}
+}
+
 // Facts out of reach for a moment end nothing; out of reach for long, they do.
 func TestAGrantThatCannotBeCheckedEndsAfterAWhile(t *testing.T) {
 	s := newStage(t)
