@@ -33,6 +33,7 @@ func (s *session) special(st *stmt) (moved bool, f *failure, err error) {
 	case resetBehalf:
 		acting = s.login
 	case resetAll:
+		s.tokenAt = 0 // it is reset, too
 		acting = s.login
 		task = access.TaskID(s.start.task)
 	}
@@ -98,6 +99,7 @@ func (s *session) settle(up *upstream, acting identity.Who, grant *access.Grant,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.up, s.grant, s.acting, s.behalf = up, grant, acting, behalf
+	s.tokenAt = 0
 	if s.killed() { // kill has looked for an upstream before there was this one
 		_ = up.Conn.SetDeadline(time.Unix(1, 0))
 	}

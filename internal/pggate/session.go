@@ -37,14 +37,17 @@ type session struct {
 	rules  rules
 
 	// The upward goroutine's alone.
-	in     chunk
-	bound  boundRec
-	execs  int    // statements executed since the last Sync
-	minute int64  // which minute of the clock is counted
-	count  int    // statements in it
-	state  bool   // settings or prepared statements to take along
-	behalf bool   // acting is somebody else than login
-	unsure []*rec // records whose intent may still fail
+	in          chunk
+	bound       boundRec
+	execs       int    // statements executed since the last Sync
+	minute      int64  // which minute of the clock is counted
+	count       int    // statements in it
+	state       bool   // settings or prepared statements to take along
+	behalf      bool   // acting is somebody else than login
+	unsure      []*rec // records whose intent may still fail
+	partial     bool   // messages of the extended protocol were sent since the last Sync
+	tokenAt     int64  // standby: when the token was renewed, in ns since 1970
+	tokenInside bool   // … inside a transaction
 
 	// The downward goroutine's alone.
 	out       chunk

@@ -133,6 +133,12 @@ func (s *session) message(kind byte, body []byte, flush func() error) (instead [
 			return nil, err
 		}
 	}
+	if s.gate.cfg.Standby && s.grant != nil && (kind == 'Q' || kind == 'P' || kind == 'B' || kind == 'E') {
+		if err := s.renew(flush); err != nil {
+			return nil, err
+		}
+	}
+	s.partial = kind != 'Q' && kind != 'S'
 	switch kind {
 	case 'Q':
 		return s.query(body, flush)
