@@ -349,6 +349,24 @@ func TestIngestListensForSyslog(t *testing.T) {
 	}
 }
 
+// Attack: statements that are as long as can be once they are JSON, so that a
+// batch is refused for its length, again and again.
+func TestNoStatementIsTooLongToBeReported(t *testing.T) {
+	o := observe(t)
+	path := filepath.Join(t.TempDir(), "pg.csv")
+	var log strings.Builder
+	for n := range 40 {
+		fmt.Fprintf(&log, "2026-11-24 00:11:12.345 UTC,\"dba\",\"shop\",123,\"[local]\",6743a1b0.7b,%d,\"SELECT\",2026-11-24 00:11:00 UTC,3/5,0,LOG,00000,"+
+			"\"AUDIT: SESSION,1,1,READ,SELECT,,,\"\"select * from customers where a %s b\"\",<none>\",,,,,,,,,\"psql\",\"client backend\",,0\n", n, strings.Repeat("<", 8000))
+	}
+	if err := os.WriteFile(path, []byte(log.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := ingest(t, t.Context(), o, "--state", path+".state", path); err != nil || len(o.all()) != 40 {
+		t.Errorf("%d are reported, %v: %s", len(o.all()), err, out)
+	}
+}
+
 func TestIngestSaysWhatItNeeds(t *testing.T) {
 	o := observe(t)
 	for _, args := range [][]string{

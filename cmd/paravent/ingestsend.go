@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -14,7 +15,7 @@ import (
 // The bounds of one batch; the server takes 64 KiB.
 const (
 	batchSightings = 200
-	batchBytes     = 40 << 10
+	batchBytes     = 28 << 10 // and one more sighting
 	longestText    = 4 << 10 // bytes of a statement that are sent
 )
 
@@ -77,7 +78,11 @@ func (in *ingester) take(e pgaudit.Entry) {
 		Command: e.Command, Relations: touched, Statement: e.Statement[:min(len(e.Statement), longestText)],
 	}
 	in.batch = append(in.batch, s)
-	in.bytes += 512 + 2*len(s.Statement) + 64*len(touched)
+	text, err := json.Marshal(s)
+	if err != nil { // texts and a time always have their JSON
+		text = nil
+	}
+	in.bytes += len(text) + 1
 }
 
 // full reports whether the batch should be sent.
