@@ -16,7 +16,7 @@ import (
 const (
 	batchSightings = 200
 	batchBytes     = 28 << 10 // and one more sighting
-	longestText    = 4 << 10 // bytes of a statement that are sent
+	longestText    = 4 << 10  // bytes of a statement that are sent
 )
 
 // ingester sends what a log tells to the server.
