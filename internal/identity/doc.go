@@ -8,7 +8,9 @@
 // decided here; that is policy's.
 //
 // Secrets never rest: passwords are kept as Argon2id hashes, session secrets
-// and access tokens as SHA-256 of 32 random bytes. Whoever left the company or
+// and access tokens as SHA-256 of 32 random bytes, with a SCRAM verifier beside
+// each token, so that the SQL door never sees one. A tool acts for a person by a
+// leave that is good once and for minutes (OnBehalf). Whoever left the company or
 // whose account is disabled proves nothing from that moment on, for each use of
 // a session or token asks the directory again.
 package identity

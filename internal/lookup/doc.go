@@ -16,6 +16,11 @@
 // do with Paravent itself (Act, G7) are recorded in the same journal; record.go
 // says what a record holds.
 //
+// A SQL session takes the same steps spread over time (Statements): a grant is
+// decided once for a task, and held against the facts again and again; each
+// statement under it has its intent and its outcome. What was read past all of
+// this is recorded when a database's log tells of it (Observer).
+//
 // The package keeps nothing in memory about an asking once it is answered: ten
 // thousand tries cost ten thousand records and no more.
 package lookup
