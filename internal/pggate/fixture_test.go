@@ -205,6 +205,8 @@ type binds struct {
 	mu  sync.Mutex
 	now map[uint32]access.Grant
 	all int
+
+	hello string
 }
 
 func (b *binds) Bind(_ context.Context, pid uint32, g access.Grant) error {
@@ -222,7 +224,9 @@ func (b *binds) Release(_ context.Context, pid uint32) error {
 	return nil
 }
 
-func (b *binds) Token(uint32, access.Grant, time.Time) (string, error) { return "token", nil }
+func (b *binds) Token(string, access.Grant, time.Time) (string, error) { return "token", nil }
+
+func (b *binds) Hello() string { return b.hello }
 
 // door is a gate over a database of the test's own.
 type door struct {

@@ -43,7 +43,9 @@ func (s *session) special(st *stmt) (moved bool, f *failure, err error) {
 			return false, f, nil
 		}
 	}
-	return s.move(ctx, acting, grant)
+	moved, f, err = s.move(ctx, acting, grant)
+	s.discarded = s.discarded && !moved || st.special == resetAll && st.text != "reset all" && f == nil
+	return moved, f, err
 }
 
 // open has it decided whether somebody may look for a task.

@@ -127,16 +127,21 @@ type Refusal struct {
 }
 
 // Binder binds an upstream session to a grant inside PostgreSQL.
-// *protect.Binder is one.
+// *protect.Binder is one, but for Hello.
 type Binder interface {
 	// Bind makes the session of this backend see what lies inside the grant; on
 	// return it holds. A bind replaces the one before.
 	Bind(ctx context.Context, pid uint32, g access.Grant) error
 	// Release takes it away; a backend without a bind is no error.
 	Release(ctx context.Context, pid uint32) error
+	// Hello is the statement with which a session must begin before it can be
+	// bound, and which it runs again after DISCARD ALL; "": none. It returns one
+	// text, by which Token knows the session.
+	Hello() string
 	// Token returns the value of the setting paravent.token that does the same on
-	// a standby for at most a minute from now.
-	Token(pid uint32, g access.Grant, now time.Time) (string, error)
+	// a standby for at most a minute from now. session is what Hello returned
+	// there.
+	Token(session string, g access.Grant, now time.Time) (string, error)
 }
 
 // Relation names a protected table or view.

@@ -48,6 +48,7 @@ type session struct {
 	partial     bool   // messages of the extended protocol were sent since the last Sync
 	tokenAt     int64  // standby: when the token was renewed, in ns since 1970
 	tokenInside bool   // … inside a transaction
+	discarded   bool   // DISCARD ALL was sent since up said hello
 
 	// The downward goroutine's alone.
 	out       chunk

@@ -9,6 +9,22 @@ import (
 // brings a new one. Tokens last at most a minute.
 const renewAfter = 20 * time.Second
 
+// greetAgain has the upstream session say Binder.Hello again after DISCARD ALL,
+// before the client's next statement. There is nothing without a name yet that
+// a simple Query could take away.
+func (s *session) greetAgain(flush func() error) error {
+	hello := s.gate.hello()
+	if s.partial || hello == "" {
+		return nil
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	s.discarded = false
+	s.push(item{kind: 'Q', swallow: true})
+	return s.send(appendQuery(nil, hello))
+}
+
 // renew gives the upstream session at a standby, where nothing can be bound, a
 // fresh token before a statement that needs one. It goes by the extended
 // protocol under names of its own, so that nothing of the client's is touched:
@@ -22,7 +38,7 @@ func (s *session) renew(flush func() error) error {
 	if s.partial || !undone && now-s.tokenAt < int64(renewAfter) {
 		return nil
 	}
-	token, err := s.gate.cfg.Binder.Token(s.up.PID, *s.grant, s.gate.now())
+	token, err := s.gate.cfg.Binder.Token(s.up.said, *s.grant, s.gate.now())
 	if err != nil {
 		return fmt.Errorf("make a token for a standby: %w", err)
 	}

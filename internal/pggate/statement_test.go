@@ -107,6 +107,7 @@ func TestWhatTheGatewayAnswersItself(t *testing.T) {
 		{"reset all", resetAll, "", ""},
 		{"discard all", resetAll, "", ""},
 		{"discard plans", 0, "", ""},
+		{"discard sequences", 0, "", stateNotSupported},
 		{"show paravent.task", 0, "", ""},
 		{"set role x", 0, "", stateNotSupported},
 		{"set local role x", 0, "", stateNotSupported},

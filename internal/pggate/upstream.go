@@ -21,11 +21,11 @@ import (
 // never shared between people.
 type upstream struct {
 	pgconn.HijackedConn
-	who    identity.Who
-	key    string // of the settings with which it began
-	grant  *access.Grant
-	idle   time.Time // since when nobody uses it
-	expiry time.Time // standby: when the token is renewed
+	who   identity.Who
+	key   string // of the settings with which it began
+	grant *access.Grant
+	idle  time.Time // since when nobody uses it
+	said  string    // what Binder.Hello returned
 }
 
 // upstreams keeps sessions that nobody uses for a while, so that coming back
@@ -66,6 +66,10 @@ func (g *Gate) connect(ctx context.Context, who identity.Who, grant *access.Gran
 	}
 	hijacked.Frontend = nil
 	u := &upstream{HijackedConn: *hijacked, who: who, key: key, grant: grant}
+	if err := g.greet(ctx, u); err != nil {
+		g.drop(u)
+		return nil, fmt.Errorf("begin an upstream session: %w", err)
+	}
 	if grant != nil && !g.cfg.Standby {
 		if err := g.cfg.Binder.Bind(ctx, u.PID, *grant); err != nil {
 			g.drop(u)
@@ -73,6 +77,25 @@ func (g *Gate) connect(ctx context.Context, who identity.Who, grant *access.Gran
 		}
 	}
 	return u, nil
+}
+
+// greet runs Binder.Hello where the session has a grant to be bound to.
+func (g *Gate) greet(ctx context.Context, u *upstream) error {
+	hello := g.hello()
+	if hello == "" || u.grant == nil {
+		return nil
+	}
+	return u.run(ctx, hello, func(v [][]byte) { u.said = string(v[0]) })
+}
+
+// hello returns Binder.Hello as it can be run whatever the client's settings
+// are; "" where there is none.
+func (g *Gate) hello() string {
+	hello := g.cfg.Binder.Hello()
+	if hello != "" && !g.cfg.Standby { // default_transaction_read_only
+		hello = "BEGIN READ WRITE; " + hello + "; COMMIT"
+	}
+	return hello
 }
 
 // connectFailure tells a client why PostgreSQL wouldn't have it, as far as that
@@ -111,7 +134,11 @@ func sameGrant(a, b *access.Grant) bool {
 func (g *Gate) keep(u *upstream) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := u.run(ctx, "DISCARD ALL", nil); err != nil || !g.upstreams.put(u, g.now()) {
+	err := u.run(ctx, "DISCARD ALL", nil)
+	if err == nil {
+		err = g.greet(ctx, u)
+	}
+	if err != nil || !g.upstreams.put(u, g.now()) {
 		g.drop(u)
 	}
 }

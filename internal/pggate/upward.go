@@ -137,6 +137,10 @@ func (s *session) message(kind byte, body []byte, flush func() error) (instead [
 		if err := s.renew(flush); err != nil {
 			return nil, err
 		}
+	} else if s.discarded && s.grant != nil && (kind == 'Q' || kind == 'P' || kind == 'B' || kind == 'E') {
+		if err := s.greetAgain(flush); err != nil {
+			return nil, err
+		}
 	}
 	s.partial = kind != 'Q' && kind != 'S'
 	switch kind {

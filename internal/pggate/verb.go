@@ -26,8 +26,11 @@ func (a *analyser) verb(s *stmt) {
 		a.reset(s)
 	case "discard":
 		s.settings, s.forgets = true, "*"
-		if a.is(a.head[1], "all") {
+		switch {
+		case a.is(a.head[1], "all"):
 			s.special = resetAll
+		case a.is(a.head[1], "sequences"): // a sequence keeps what the session is bound as
+			s.refusal = refuseCommand("DISCARD SEQUENCES")
 		}
 	case "prepare":
 		s.prepares, s.settings = a.named(1), true
