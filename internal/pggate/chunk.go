@@ -25,6 +25,8 @@ type chunk struct {
 	small []byte
 	large *[]byte
 	need  int // the message that begins at 0 needs so many bytes
+
+	filled bool // the last read filled the buffer: there may be more
 }
 
 // fill reads once, behind what is there. It takes a larger buffer when the
@@ -43,6 +45,7 @@ func (c *chunk) fill(r io.Reader, idle bool) error {
 	}
 	n, err := r.Read(c.buf[c.end:])
 	c.end += n
+	c.filled = c.end == len(c.buf)
 	if n > 0 {
 		if c.large == nil && c.end == len(c.buf) && len(c.buf) < largeBuffer {
 			c.grow(largeBuffer)

@@ -48,6 +48,7 @@ type Config struct {
 	KeepIdle     time.Duration // an upstream session that nobody uses; 0: 1 min
 	StallFor     time.Duration // a client that doesn't read what it asked for; 0: 5 min
 	MaxStatement int           // bytes of one text; 0: 16 MiB
+	Goroutines   bool          // serve every client by goroutines of its own, where a loop could; slower
 	Tick         time.Duration // how often limits and grants are looked at; 0: 200 ms, at most 500 ms
 }
 

@@ -48,17 +48,22 @@ func (s *session) downward() error {
 		s.busy.Store(true)
 		p, need, err := s.walk()
 		if err == nil {
-			err = s.release(p)
+			_, err = s.release(p)
 		}
 		if err != nil {
 			return err
 		}
-		s.whole = s.out.rest == 0
-		s.out.keepFrom(p, need)
-		s.busy.Store(false)
-		if s.upWaits.Load() {
-			s.wakeUpward()
-		}
+		s.passedOn(p, need)
+	}
+}
+
+// passedOn puts a chunk away that was passed on up to p.
+func (s *session) passedOn(p, need int) {
+	s.whole = s.out.rest == 0
+	s.out.keepFrom(p, need)
+	s.busy.Store(false)
+	if s.upWaits.Load() {
+		s.wakeUpward()
 	}
 }
 

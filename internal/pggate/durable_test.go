@@ -37,7 +37,12 @@ var errDisk = errors.New("the disk is full")
 // G3: whatever PostgreSQL sends (rows, errors, notices, changed settings), and
 // in whatever protocol, nothing comes through before the intent is durable.
 func TestNothingIsPassedOnBeforeItsIntentIsDurable(t *testing.T) {
-	d := open(t, shop(t, "15"), nil)
+	pg := shop(t, "15")
+	t.Run("loop", func(t *testing.T) { nothingBefore(t, open(t, pg, nil)) })
+	t.Run("goroutines", func(t *testing.T) { nothingBefore(t, open(t, pg, func(c *pggate.Config) { c.Goroutines = true })) })
+}
+
+func nothingBefore(t *testing.T, d *door) {
 	w := wired(t, d.dsn("&options=-cparavent.task%3DT-1"))
 	extended := func(sql string, more ...pgproto3.FrontendMessage) []pgproto3.FrontendMessage {
 		return append([]pgproto3.FrontendMessage{prepared("", sql), &pgproto3.Bind{}}, more...)
@@ -203,7 +208,12 @@ func TestWhatCannotBeRecordedIsAnErrorAndNothingElse(t *testing.T) {
 // A storm of statements of all kinds under a recorder that fails now and then:
 // whatever comes through had its intent first.
 func TestEveryAnswerHasItsIntentUnderARecorderThatFailsNowAndThen(t *testing.T) {
-	d := open(t, shop(t, "15"), nil)
+	pg := shop(t, "15")
+	t.Run("loop", func(t *testing.T) { storm(t, open(t, pg, nil)) })
+	t.Run("goroutines", func(t *testing.T) { storm(t, open(t, pg, func(c *pggate.Config) { c.Goroutines = true })) })
+}
+
+func storm(t *testing.T, d *door) {
 	var mu sync.Mutex
 	n := 0
 	d.book.set(func(*pggate.Statement) error {

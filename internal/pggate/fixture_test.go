@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -320,12 +319,4 @@ func (d *door) dial(t testing.TB, more string) *pgx.Conn {
 func (d *door) onTask(t testing.TB) *pgx.Conn {
 	t.Helper()
 	return d.dial(t, "&options=-cparavent.task%3DT-1")
-}
-
-func texts(all []pggate.Statement) (out []string) {
-	for _, s := range all {
-		out = append(out, s.Text)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,9 @@ type Gate struct {
 	work     sync.WaitGroup // sessions and what goes on behind them
 	stop     context.CancelFunc
 	ctx      context.Context // ends with the gate
+
+	loops   []*loop
+	looping sync.WaitGroup
 }
 
 // New returns a gate. It refuses a Config in which something is missing.
@@ -45,8 +49,27 @@ func New(cfg Config) (*Gate, error) {
 	}
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	g.coarse.Store(g.now().UnixNano())
+	for range max(1, runtime.GOMAXPROCS(0)/2) {
+		l, err := newLoop()
+		if errors.Is(err, errors.ErrUnsupported) || cfg.Goroutines {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open pggate: %w", err)
+		}
+		g.loops = append(g.loops, l)
+		g.looping.Go(l.serveAll)
+	}
 	g.work.Go(g.watch)
 	return g, nil
+}
+
+// loopFor returns the loop that serves a session; nil: there is none.
+func (g *Gate) loopFor(s *session) *loop {
+	if len(g.loops) == 0 {
+		return nil
+	}
+	return g.loops[int(s.pid)%len(g.loops)]
 }
 
 // Serve lets clients in until the listener or the gate is closed; it returns
@@ -94,10 +117,15 @@ func (g *Gate) admit(conn net.Conn) {
 		g.mu.Lock()
 		g.starting--
 		g.mu.Unlock()
-		if begun {
+		if !begun {
+			g.forget(s)
+			return
+		}
+		g.work.Add(1)
+		if l := g.loopFor(s); l == nil || !l.add(s, func() { s.over(); g.work.Done() }) {
+			g.work.Done()
 			s.serve()
 		}
-		g.forget(s)
 	})
 }
 
@@ -115,6 +143,10 @@ func (g *Gate) Close() error {
 		g.drop(u)
 	}
 	g.work.Wait()
+	for _, l := range g.loops {
+		l.stop()
+	}
+	g.looping.Wait()
 	for _, u := range g.upstreams.cull(func(*upstream) bool { return true }) {
 		_ = u.Conn.Close() // put aside while the others ended
 	}

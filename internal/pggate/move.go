@@ -82,18 +82,26 @@ func (s *session) move(ctx context.Context, acting identity.Who, grant *access.G
 	if s.state {
 		if err := old.carryTo(ctx, next); err != nil {
 			s.gate.drop(next)
-			return false, s.answerTo(ctx, "take the session's state along", err), nil // its old upstream is broken: the next read ends it
+			return false, nil, s.answerTo(ctx, "take the session's state along", err)
 		}
 	}
 	s.settle(next, acting, grant, acting.Session() != s.login.Session())
 	s.gate.background(func(context.Context) { s.gate.keep(old) })
+	return true, nil, s.goOn(next)
+}
+
+// goOn has the downward side read the upstream that the session has now.
+func (s *session) goOn(next *upstream) error {
+	if s.looped.loop != nil {
+		return s.attach(next)
+	}
 	s.park.Store(false)
 	select {
 	case s.resume <- next:
+		return nil
 	case <-s.done:
-		return false, nil, errEnded
+		return errEnded
 	}
-	return true, nil, nil
 }
 
 // settle takes an upstream and what it stands for.
@@ -102,7 +110,7 @@ func (s *session) settle(up *upstream, acting identity.Who, grant *access.Grant,
 	defer s.mu.Unlock()
 	s.up, s.grant, s.acting, s.behalf = up, grant, acting, behalf
 	s.tokenAt = 0
-	if s.killed() { // kill has looked for an upstream before there was this one
+	if s.killed() && s.looped.loop == nil { // kill has looked for an upstream before there was this one
 		_ = up.Conn.SetDeadline(time.Unix(1, 0))
 	}
 	s.limits = s.gate.cfg.limits(acting.Employee().Role)
@@ -112,6 +120,10 @@ func (s *session) settle(up *upstream, acting identity.Who, grant *access.Grant,
 // standStill has the downward goroutine stop reading. Nothing is under way, so
 // it is waiting.
 func (s *session) standStill() error {
+	if s.looped.loop != nil {
+		s.detach()
+		return nil
+	}
 	s.park.Store(true)
 	if err := s.up.Conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		return err

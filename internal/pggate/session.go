@@ -44,6 +44,9 @@ type session struct {
 	count       int    // statements in it
 	state       bool   // settings or prepared statements to take along
 	behalf      bool   // acting is somebody else than login
+	parsed      []stmt // the next Query's, where isParsed
+	isParsed    bool
+	waits       bool   // a goroutine deals with the client, so it may wait
 	unsure      []*rec // records whose intent may still fail
 	partial     bool   // messages of the extended protocol were sent since the last Sync
 	tokenAt     int64  // standby: when the token was renewed, in ns since 1970
@@ -59,6 +62,8 @@ type session struct {
 	refused   bool // … and PostgreSQL itself failed the transaction
 	uncertain bool // … and something that may write had run
 	params    map[string]string
+	markAt    int // which of marks release has come to …
+	from      int // … and where what isn't passed on yet begins
 
 	// Between the two, and the recorder and the clock.
 	status   atomic.Int32 // PostgreSQL's last transaction status
@@ -81,6 +86,8 @@ type session struct {
 	done     chan struct{} // closed when the session must end
 	why      *failure      // told to the client before its end; set before done is closed
 	whole    bool          // the client stands between two messages; downward's
+
+	looped looped // where the session is served by a loop
 }
 
 // boundRec is the record of a Bind whose portal wasn't executed yet.
@@ -105,9 +112,11 @@ func newSession(g *Gate, client net.Conn) *session {
 
 // wake lets whoever waits for a record look again.
 func (s *session) wake() {
-	select {
-	case s.wakeDown <- struct{}{}:
-	default:
+	if !s.wakeLoop() {
+		select {
+		case s.wakeDown <- struct{}{}:
+		default:
+		}
 	}
 	if s.upWaits.Load() {
 		s.wakeUpward()
@@ -127,11 +136,15 @@ func (s *session) kill(why *failure) {
 	s.end.Do(func() {
 		s.why = why
 		close(s.done)
+		s.mu.Lock()
+		up, loop := s.up, s.looped.loop
+		s.mu.Unlock()
+		if loop != nil {
+			loop.post(s)
+			return
+		}
 		past := time.Unix(1, 0)
 		_ = s.client.SetDeadline(past) // fails only on a closed connection
-		s.mu.Lock()
-		up := s.up
-		s.mu.Unlock()
 		if up != nil {
 			_ = up.Conn.SetDeadline(past)
 		}
@@ -159,16 +172,18 @@ func (s *session) serve() {
 	}()
 	err := s.upward()
 	if errors.Is(err, errTerminated) { // what he sent before it is still done, as PostgreSQL does
-		stop := time.AfterFunc(lingers, func() { s.kill(nil) })
-		if s.drained(true) == nil {
-			err = nil
-		}
-		stop.Stop()
+		s.linger()
 	}
 	s.finish(err)
 	<-down
+	s.over()
+}
+
+// over ends what is left of a session that nobody serves any more.
+func (s *session) over() {
 	s.farewell()
 	s.leave()
+	s.gate.forget(s)
 }
 
 // finish ends the session for a reason.

@@ -9,7 +9,11 @@ func (s *session) query(body []byte, flush func() error) ([]byte, error) {
 		return nil, errLayoutOf("Query")
 	}
 	s.unbind()
-	all := analyse(sql, s.escapes.Load(), s.gate.protected, s.rules)
+	all := s.parsed
+	if !s.isParsed {
+		all = analyse(sql, s.escapes.Load(), s.gate.protected, s.rules)
+	}
+	s.parsed, s.isParsed = nil, false
 	own := 0
 	for own < len(all) && all[own].special != ordinary {
 		own++

@@ -51,6 +51,13 @@ func (s *session) takeClient() error {
 			break
 		}
 		body := c.buf[p+5 : min(p+m.total, c.end)]
+		if s.looped.loop != nil && !s.waits && s.mayWait(m.kind, body) {
+			if err := s.send(c.buf[sent:p]); err != nil {
+				return err
+			}
+			c.keepFrom(p, 0)
+			return errHandOver
+		}
 		instead, err := s.message(m.kind, body, func() error {
 			err := s.send(c.buf[sent:p])
 			sent = p
@@ -120,6 +127,13 @@ func (s *session) send(b []byte) error {
 	}
 	if s.killed() {
 		return errEnded
+	}
+	switch {
+	case s.looped.loop == nil:
+	case s.waits:
+		return s.sendAll(b)
+	default:
+		return s.sendNow(b)
 	}
 	_, err := s.up.Conn.Write(b)
 	return err
@@ -198,7 +212,7 @@ func (s *session) push(it item) {
 	s.items.push(it)
 	n := s.items.len()
 	s.mu.Unlock()
-	if n > maxItems {
+	if n > maxItems && (s.looped.loop == nil || s.waits) {
 		_ = s.drained(true) // an end shows at the next send
 	}
 }

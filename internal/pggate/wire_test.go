@@ -14,14 +14,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"paravent/internal/pggate"
 	"paravent/internal/testenv"
 )
 
 // wire is a connection on which a test writes and reads bytes.
-type wire struct {
-	net.Conn
-	left []byte
-}
+type wire struct{ net.Conn }
 
 // wired connects with pgconn and takes the connection over.
 func wired(t testing.TB, dsn string) *wire {
@@ -35,7 +33,7 @@ func wired(t testing.TB, dsn string) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.Conn.Close() })
-	return &wire{Conn: h.Conn}
+	return &wire{h.Conn}
 }
 
 func encode(t testing.TB, all ...pgproto3.FrontendMessage) (b []byte) {
@@ -200,8 +198,10 @@ func TestTheSameBytesComeThroughTheGateAsDirectly(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			pg := shop(t, version)
 			d := open(t, pg, nil)
+			byGoroutines := open(t, pg, func(c *pggate.Config) { c.Goroutines = true })
 			direct := wired(t, pg.DSN("reader"))
 			gated := wired(t, d.dsn("&options=-cparavent.task%3DT-1"))
+			goroutines := wired(t, byGoroutines.dsn("&options=-cparavent.task%3DT-1"))
 			pieces := wired(t, d.dsn("&options=-cparavent.task%3DT-1"))
 			for _, sc := range everyday() {
 				for i, step := range sc.steps {
@@ -211,7 +211,7 @@ func TestTheSameBytesComeThroughTheGateAsDirectly(t *testing.T) {
 					}
 					b := encode(t, step...)
 					var want []byte
-					for _, w := range []*wire{direct, gated, pieces} {
+					for _, w := range []*wire{direct, gated, goroutines, pieces} {
 						if w == pieces && len(b) < 5000 {
 							for j := range b {
 								_, _ = w.Write(b[j : j+1])

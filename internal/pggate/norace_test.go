@@ -1,0 +1,5 @@
+//go:build !race
+
+package pggate_test
+
+const underRace = false
