@@ -15,6 +15,7 @@ import (
 	"time"
 	_ "time/tzdata" // time zones, on machines that have no list of them
 
+	"paravent/internal/pggate"
 	"paravent/internal/policy"
 	"paravent/internal/witness"
 )
@@ -79,6 +80,12 @@ type Config struct {
 	// Europe/Berlin. Default: the machine's own, UTC where that isn't known.
 	Zone *time.Location
 
+	// Gate is the door for SQL. Default: there is none.
+	Gate GateConfig
+
+	// Warnings are what runs but had better be otherwise.
+	Warnings policy.Problems
+
 	// origin says where each value came from, for messages: a place in the
 	// file, or the name of a variable or flag.
 	origin map[string]policy.Pos
@@ -86,8 +93,17 @@ type Config struct {
 
 // SourceConfig says where a protected database is.
 type SourceConfig struct {
-	Kind string // "sqlite"
-	Path string // the database file
+	Kind string // "sqlite" or "postgres"
+	// Path is the file of a SQLite database.
+	Path string
+	// DSN says where a PostgreSQL is, as libpq writes it: a URL or keywords, without
+	// a user. Passwords come from PGPASSFILE or Secret.
+	DSN string
+	// Standby says that it is one: nothing can be written there.
+	Standby bool
+	// Secret begins the names of two secrets: the passwords of paravent_gate
+	// (Secret-gate) and paravent_reader (Secret-reader). Default: none.
+	Secret string
 }
 
 // setting is one scalar value of the configuration.
@@ -99,7 +115,7 @@ type setting struct {
 
 // settings lists every scalar of the file. The environment's names are made of
 // the keys: tls.cert is PARAVENT_TLS_CERT.
-var settings = []setting{
+var settings = append([]setting{
 	{"listen", "host:port, such as 127.0.0.1:8420", func(c *Config, v string) error {
 		_, _, err := net.SplitHostPort(v)
 		c.Listen = v
@@ -167,7 +183,7 @@ var settings = []setting{
 	{"sessions.idle", "a time from 1m, such as 30m", func(c *Config, v string) error {
 		return setDuration(&c.SessionIdle, v, time.Minute, 24*time.Hour)
 	}},
-}
+}, gateSettings...)
 
 func matches(v, pattern string) error {
 	if !regexp.MustCompile(pattern).MatchString(v) {
@@ -219,6 +235,7 @@ func loadConfig(path string, environ []string, flags map[string]string) (*Config
 		SessionLasts: 10 * time.Hour, SessionIdle: 30 * time.Minute, Zone: localZone(),
 		LedgerTurn: 365 * 24 * time.Hour, LedgerKeep: 10 * 365 * 24 * time.Hour,
 		Sources: map[string]SourceConfig{}, origin: map[string]policy.Pos{},
+		Gate: GateConfig{KeepIdle: time.Minute, Limits: map[string]pggate.Limits{"default": defaultLimits}},
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -248,6 +265,11 @@ func (c *Config) readEnvironment(environ []string) (problems policy.Problems) {
 			continue // the last two are the clients'
 		}
 		key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, "PARAVENT_")), "_", ".")
+		for _, s := range settings { // gate.require_tls is PARAVENT_GATE_REQUIRE_TLS
+			if strings.ReplaceAll(s.key, "_", ".") == key {
+				key = s.key
+			}
+		}
 		problems = append(problems, c.apply(key, value, name, 0)...)
 	}
 	return problems
@@ -274,7 +296,7 @@ func (c *Config) apply(key, value, from string, line int) policy.Problems {
 }
 
 func knownSettings() string {
-	names := []string{"hosts", "sources", "witnesses"}
+	names := []string{"gate.limits", "hosts", "sources", "witnesses"}
 	for _, s := range settings {
 		names = append(names, s.key)
 	}
@@ -322,8 +344,10 @@ func (c *Config) validate(path string) (problems policy.Problems) {
 			*p = filepath.Join(base, *p)
 		}
 	}
+	c.validateGate(base, complain)
 	for _, need := range []struct{ key, path string }{
 		{"data", c.Data}, {"policy", c.Policy}, {"conditions", c.Conditions}, {"tls.cert", c.TLSCert}, {"tls.key", c.TLSKey},
+		{"gate.tls.cert", c.Gate.TLSCert}, {"gate.tls.key", c.Gate.TLSKey}, {"gate.tls.client_ca", c.Gate.ClientCA},
 	} {
 		if need.path == "" {
 			continue
@@ -334,6 +358,9 @@ func (c *Config) validate(path string) (problems policy.Problems) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
 		s := c.Sources[name]
+		if s.Kind == kindPostgres && s.DSN != "" {
+			c.validateDSN(name, s, complain)
+		}
 		if s.Path != "" && !filepath.IsAbs(s.Path) {
 			s.Path = filepath.Join(base, s.Path)
 			c.Sources[name] = s

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -59,7 +60,9 @@ func (r *fileReader) mapping(n *yaml.Node, prefix string) {
 			r.sources(value)
 		case name == "witnesses":
 			r.witnesses(value)
-		case prefix == "" && section(name):
+		case name == "gate.limits":
+			r.limits(value)
+		case section(name) && (prefix == "" || value.Kind == yaml.MappingNode):
 			r.mapping(value, name+".")
 		case value.Kind != yaml.ScalarNode:
 			r.complain(value, name+": expected one value", "")
@@ -102,7 +105,7 @@ func (r *fileReader) sources(n *yaml.Node) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, body := n.Content[i], n.Content[i+1]
 		if body.Kind != yaml.MappingNode {
-			r.complain(body, "sources."+name.Value+": expected kind and path", "such as {kind: sqlite, path: shop.db}")
+			r.complain(body, "sources."+name.Value+": expected kind and path", "such as {kind: sqlite, path: shop.db} or {kind: postgres, dsn: \"postgres://db.example.com/shop\"}")
 			continue
 		}
 		r.source(name, body)
@@ -118,18 +121,41 @@ func (r *fileReader) source(name, body *yaml.Node) {
 			s.Kind = value.Value
 		case "path":
 			s.Path = value.Value
+		case "dsn":
+			s.DSN = value.Value
+		case "secret":
+			s.Secret = value.Value
+			if matches(value.Value, `^[A-Za-z0-9][A-Za-z0-9._-]*$`) != nil {
+				r.complain(value, "sources."+name.Value+".secret is not what is expected", "expected the beginning of a secret's name: letters, digits, dots and dashes")
+			}
+		case "standby":
+			s.Standby = value.Value == "true"
+			if matches(value.Value, `^(true|false)$`) != nil {
+				r.complain(value, "sources."+name.Value+".standby: "+strconv.Quote(value.Value)+" is not what is expected", "expected true or false")
+			}
 		default:
-			r.complain(key, fmt.Sprintf("unknown setting %q", "sources."+name.Value+"."+key.Value), "known are kind, path")
+			r.complain(key, fmt.Sprintf("unknown setting %q", "sources."+name.Value+"."+key.Value), "known are dsn, kind, path, secret, standby")
 		}
-	}
-	if s.Kind != "sqlite" {
-		r.complain(body, fmt.Sprintf("sources.%s.kind: %q is not a kind of database", name.Value, s.Kind), "expected sqlite")
-	}
-	if s.Path == "" {
-		r.complain(body, "sources."+name.Value+".path is missing", "expected the path of the database file")
 	}
 	r.config.Sources[name.Value] = s
 	r.config.origin["sources."+name.Value] = policy.Pos{File: r.path, Line: name.Line}
+	r.kind(name, body, s)
+}
+
+// kind checks that a source has what its kind needs, and nothing else.
+func (r *fileReader) kind(name, body *yaml.Node, s SourceConfig) {
+	switch {
+	case s.Kind == kindSQLite && s.Path == "":
+		r.complain(body, "sources."+name.Value+".path is missing", "expected the path of the database file")
+	case s.Kind == kindSQLite && (s.DSN != "" || s.Standby || s.Secret != ""):
+		r.complain(body, "sources."+name.Value+": dsn, standby and secret belong to kind: postgres", "take them away, or change the kind")
+	case s.Kind == kindPostgres && s.DSN == "":
+		r.complain(body, "sources."+name.Value+".dsn is missing", "such as postgres://db.example.com:5432/shop?sslmode=verify-full")
+	case s.Kind == kindPostgres && s.Path != "":
+		r.complain(body, "sources."+name.Value+".path belongs to kind: sqlite", "take it away, or change the kind")
+	case s.Kind != kindSQLite && s.Kind != kindPostgres:
+		r.complain(body, fmt.Sprintf("sources.%s.kind: %q is not a kind of database", name.Value, s.Kind), "expected sqlite or postgres")
+	}
 }
 
 // witnesses reads a list of {name, url, key}.
