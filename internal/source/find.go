@@ -13,14 +13,14 @@ import (
 	"paravent/internal/policy"
 )
 
-// maxPartial is up to how many customers something said may fit to count as
+// MaxPartial is up to how many customers something said may fit to count as
 // pointing to them.
-const maxPartial = 3
+const MaxPartial = 3
 
 // The shortest that can be said: fewer signs would make the finding a way of
 // browsing.
 const (
-	phoneDigits    = 9
+	PhoneDigits    = 9 // so many at the end are compared
 	minPhoneDigits = 7
 )
 
@@ -58,11 +58,11 @@ func (s *SQLite) Find(ctx context.Context, fields map[string]string) (Found, err
 	}
 	for _, one := range all {
 		text, values := one.query()
-		near, err := s.strings(ctx, text+fmt.Sprintf(" LIMIT %d", maxPartial+1), values...)
+		near, err := s.strings(ctx, text+fmt.Sprintf(" LIMIT %d", MaxPartial+1), values...)
 		if err != nil {
 			return Found{}, fmt.Errorf("find caller in source %s: %w", s.name, err)
 		}
-		if len(near) > maxPartial {
+		if len(near) > MaxPartial {
 			continue
 		}
 		for _, c := range near {
@@ -78,25 +78,47 @@ func (s *SQLite) Find(ctx context.Context, fields map[string]string) (Found, err
 	return found, nil
 }
 
-// said brings what the caller said into the form in which it is compared, and
-// makes sure that the policy lets that much find somebody.
+// said writes how what the caller said is compared.
 func (s *SQLite) said(fields map[string]string) ([]said, error) {
-	var out []said
+	all, err := Said(s.callers, s.name, fields)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]said, len(all))
+	for i, id := range all {
+		if out[i], err = s.compare(id); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// An Identified is one identifier of a caller's with what he said.
+type Identified struct {
+	policy.Identifier
+	Value string // in the form in which it is compared
+}
+
+// Said brings what a caller said into the form in which it is compared, sorted by
+// the identifiers' names, and makes sure that the policy lets that much find
+// somebody in this source: access.Invalid otherwise.
+func Said(callers policy.Callers, source string, fields map[string]string) ([]Identified, error) {
+	var out []Identified
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if strings.TrimSpace(fields[name]) == "" {
 			continue
 		}
-		id, ok := s.callers.Identifiers[name]
-		if !ok || id.Source != s.name {
-			return nil, access.Errorf(access.Invalid, "A caller isn't found by %q.", name).WithHint(s.enough())
+		id, ok := callers.Identifiers[name]
+		if !ok || id.Source != source {
+			return nil, access.Errorf(access.Invalid, "A caller isn't found by %q.", name).WithHint(enough(callers))
 		}
-		one, err := s.compare(id, fields[name])
+		value, err := compared(id, fields[name])
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, one)
+		out = append(out, Identified{id, value})
 	}
-	for _, combination := range s.callers.Combinations {
+	for _, combination := range callers.Combinations {
 		enough := true
 		for _, name := range combination {
 			enough = enough && strings.TrimSpace(fields[name]) != ""
@@ -105,13 +127,13 @@ func (s *SQLite) said(fields map[string]string) ([]said, error) {
 			return out, nil
 		}
 	}
-	return nil, access.Errorf(access.Invalid, "That isn't enough to find a caller.").WithHint(s.enough())
+	return nil, access.Errorf(access.Invalid, "That isn't enough to find a caller.").WithHint(enough(callers))
 }
 
 // enough says what finds a caller.
-func (s *SQLite) enough() string {
+func enough(callers policy.Callers) string {
 	var ways []string
-	for _, c := range s.callers.Combinations {
+	for _, c := range callers.Combinations {
 		ways = append(ways, strings.Join(c, " and "))
 	}
 	if len(ways) == 0 {
@@ -120,37 +142,49 @@ func (s *SQLite) enough() string {
 	return "Ask for " + strings.Join(ways, ", or ") + "."
 }
 
-// compare brings one identifier into the form in which it is compared.
-func (s *SQLite) compare(id policy.Identifier, value string) (said, error) {
+// compared brings what was said of one identifier into the form in which it is
+// compared.
+func compared(id policy.Identifier, value string) (string, error) {
+	value = strings.TrimSpace(value)
+	switch id.Kind {
+	case policy.KindPostcode:
+		return asciiUpper(strings.NewReplacer(" ", "", "-", "").Replace(value)), nil
+	case policy.KindEmail:
+		return asciiLower(value), nil
+	case policy.KindPhone:
+		digits := keepDigits(value)
+		if len(digits) < minPhoneDigits {
+			return "", access.Errorf(access.Invalid, "The %s is too short.", id.Name).WithHint("Ask for the whole number.")
+		}
+		return digits[max(0, len(digits)-PhoneDigits):], nil
+	case policy.KindDate:
+		day, ok := date(value)
+		if !ok {
+			return "", access.Errorf(access.Invalid, "The %s isn't a date.", id.Name).WithHint("Write it as 1990-12-31 or 31.12.1990.")
+		}
+		return day, nil
+	}
+	return value, nil
+}
+
+// compare brings a column into the form in which it is compared.
+func (s *SQLite) compare(id Identified) (said, error) {
 	i := slices.IndexFunc(s.plans, func(p plan) bool { return p.table.Name == id.Table })
 	if i < 0 {
 		return said{}, errors.New("find caller: the identifier's table isn't read") // impossible after policy.Load
 	}
-	out := said{plan: s.plans[i], expression: column("t", id.Column)}
-	value = strings.TrimSpace(value)
+	out := said{plan: s.plans[i], expression: column("t", id.Column), value: id.Value}
 	switch id.Kind {
 	case policy.KindPostcode:
 		out.expression = "upper(" + without(out.expression, " ", "-") + ")"
-		out.value = asciiUpper(strings.NewReplacer(" ", "", "-", "").Replace(value))
 	case policy.KindEmail:
 		out.expression = "lower(trim(" + out.expression + "))"
-		out.value = asciiLower(value)
 	case policy.KindPhone:
-		digits := keepDigits(value)
-		if len(digits) < minPhoneDigits {
-			return said{}, access.Errorf(access.Invalid, "The %s is too short.", id.Name).WithHint("Ask for the whole number.")
-		}
-		out.expression = fmt.Sprintf("substr(%s, -%d)", without(out.expression, " ", "-", "/", "(", ")", ".", "+"), phoneDigits)
-		out.value = digits[max(0, len(digits)-phoneDigits):]
+		out.expression = fmt.Sprintf("substr(%s, -%d)", without(out.expression, " ", "-", "/", "(", ")", ".", "+"), PhoneDigits)
 	case policy.KindDate:
-		day, ok := date(value)
-		if !ok {
-			return said{}, access.Errorf(access.Invalid, "The %s isn't a date.", id.Name).WithHint("Write it as 1990-12-31 or 31.12.1990.")
-		}
 		out.expression = "substr(" + out.expression + ", 1, 10)"
-		out.value = day
 	default:
-		out.value, out.exactly = value, true
+		out.exactly = true
 	}
 	return out, nil
 }

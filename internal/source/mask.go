@@ -10,9 +10,9 @@ import (
 	"paravent/internal/policy"
 )
 
-// redacted stands in place of a value that the mask of this name hides. It is
+// Redacted stands in place of a value that the mask of this name hides. It is
 // the same whether there is a value or not, for none is read.
-const redacted = "[redacted]"
+const Redacted = "[redacted]"
 
 // bullet hides one part of a value.
 const bullet = "•••"
@@ -24,14 +24,14 @@ func (s *SQLite) mask(m policy.Mask, value any) any {
 	case "":
 		return value
 	case policy.MaskRedacted:
-		return redacted
+		return Redacted
 	case policy.MaskEmail, policy.MaskLast4, policy.MaskYear, policy.MaskPseudonym:
 		text, ok := plain(value)
 		if !ok {
 			return nil
 		}
 		if !utf8.ValidString(text) && m != policy.MaskPseudonym {
-			return redacted
+			return Redacted
 		}
 		switch m {
 		case policy.MaskEmail:
@@ -50,7 +50,7 @@ func (s *SQLite) mask(m policy.Mask, value any) any {
 func maskEmail(text string) string {
 	at := strings.LastIndexByte(text, '@')
 	if at <= 0 {
-		return redacted
+		return Redacted
 	}
 	_, size := utf8.DecodeRuneInString(text)
 	return text[:size] + bullet + text[at:]
@@ -70,7 +70,7 @@ func maskLast4(text string) string {
 func maskYear(value any) string {
 	at, ok := moment(value)
 	if !ok {
-		return redacted
+		return Redacted
 	}
 	return at.Format("2006")
 }

@@ -202,13 +202,13 @@ func (s *SQLite) row(cells []cell, values []any) (row []any, size int64) {
 			value, values = values[0], values[1:]
 		}
 		row[i] = s.mask(c.mask, value)
-		size += width(row[i])
+		size += Width(row[i])
 	}
 	return row, size
 }
 
-// width returns about how many bytes a value takes.
-func width(value any) int64 {
+// Width returns about how many bytes a value takes.
+func Width(value any) int64 {
 	switch v := value.(type) {
 	case string:
 		return int64(len(v))

@@ -17,9 +17,10 @@ import (
 
 // The limits of one read where none are given.
 const (
-	defaultRows  = 2000
-	defaultBytes = 1 << 20
-	connections  = 8
+	DefaultRows  = 2000
+	DefaultBytes = 1 << 20 // of values
+
+	connections = 8
 )
 
 // SQLite is an embedded database, opened for reading.
@@ -67,7 +68,7 @@ func Open(ctx context.Context, name, path string, p *policy.Policy, options ...O
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
-	s := &SQLite{name: name, db: db, callers: p.Callers(), maxRows: defaultRows, maxBytes: defaultBytes, key: make([]byte, 32)}
+	s := &SQLite{name: name, db: db, callers: p.Callers(), maxRows: DefaultRows, maxBytes: DefaultBytes, key: make([]byte, 32)}
 	if _, err := rand.Read(s.key); err != nil {
 		return nil, errors.Join(fmt.Errorf("open source %s: %w", name, err), db.Close())
 	}
