@@ -36,7 +36,7 @@ func (c *chunk) fill(r io.Reader, idle bool) error {
 	case c.small == nil:
 		c.small = make([]byte, smallBuffer)
 		c.buf = c.small
-	case c.end == 0 && c.need == 0 && c.rest == 0 && idle && len(c.buf) > smallBuffer:
+	case idle && c.idle():
 		c.shrink()
 	case c.need > len(c.buf):
 		c.grow(c.need)
@@ -69,6 +69,11 @@ func (c *chunk) grow(n int) {
 	}
 	copy(bigger, c.buf[:c.end])
 	c.buf = bigger
+}
+
+// idle reports whether a large buffer is held for nothing.
+func (c *chunk) idle() bool {
+	return c.end == 0 && c.need == 0 && c.rest == 0 && len(c.buf) > smallBuffer
 }
 
 func (c *chunk) shrink() {

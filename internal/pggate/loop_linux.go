@@ -339,6 +339,13 @@ func (l *loop) serve(s *session) {
 	}
 	if s.killed() && !p.handed {
 		l.remove(s)
+		return
+	}
+	if !p.readable && !p.handed && s.in.idle() {
+		s.in.shrink()
+	}
+	if !p.upReadable && !p.releasing && s.out.idle() {
+		s.out.shrink()
 	}
 }
 
