@@ -24,7 +24,7 @@ const module = "paravent"
 // only what stands before it, so that there is no circle and a reader can begin
 // at the top.
 var house = []string{
-	"access", "ledger", "chain", "witness", "audit", "policy", "explain", "detect", "task", "qualify", "identity", "source",
+	"access", "ledger", "chain", "witness", "audit", "policy", "explain", "detect", "task", "qualify", "identity", "source", "protect",
 	"pgaudit", "lookup", "investigate", "store", "pggate", "api", "console", "review", "simulate", "testenv",
 }
 

@@ -1,0 +1,176 @@
+package protect_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"paravent/internal/access"
+	"paravent/internal/policy"
+	"paravent/internal/protect"
+	"paravent/internal/testenv"
+)
+
+// shopPolicy is the shipped policy with an open table and columns that the
+// purpose "address" may change.
+func shopPolicy(t testing.TB) *policy.Policy {
+	t.Helper()
+	text := strings.Replace(string(policy.DefaultYAML()), "  shop:\n", "  shop:\n    open: [articles]\n", 1)
+	text = strings.Replace(text, "    recent_days: 30\n", "    recent_days: 30\n    changes: [shop.customers.street, shop.customers.city, shop.deliveries.city]\n", 1)
+	p, err := policy.Load("policy.yaml", []byte(text), "default.cedar", policy.DefaultCedar())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// world is a protected shop.
+type world struct {
+	pg      *testenv.PG
+	standby *testenv.PG
+	policy  *policy.Policy
+	binder  *protect.Binder
+}
+
+// newWorld starts a version with a shop and protects it.
+func newWorld(t testing.TB, version string) *world {
+	t.Helper()
+	w := &world{pg: testenv.Postgres(t, version), policy: shopPolicy(t)}
+	w.pg.Shop(t)
+	w.apply(t)
+	w.bind(t)
+	return w
+}
+
+func (w *world) apply(t testing.TB) {
+	t.Helper()
+	conn := w.pg.Connect(t, testenv.ShopDBA)
+	plan, err := protect.New(t.Context(), conn, w.policy, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := protect.Apply(t.Context(), conn, plan); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) bind(t testing.TB) {
+	t.Helper()
+	var err error
+	if w.binder, err = protect.NewBinder(t.Context(), w.pg.Pool(t, protect.Gate), w.policy, "shop"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// everything is a grant of customer 42 with every category.
+func everything() access.Grant {
+	return access.Grant{
+		ID: "g1", Employee: "e1", Customer: access.CustomerID(fmt.Sprint(testenv.ShopCustomer)), Task: "T-1", Purpose: "legal_hold",
+		Categories: []access.Category{"contact", "delivery", "identity", "order_items", "orders", "payment"}, Reach: access.ReachAll,
+		Since: time.Now(), Until: time.Now().Add(time.Hour),
+	}
+}
+
+// A session is a hostile employee's: a connection as paravent_reader.
+type session struct {
+	*pgx.Conn
+	w       *world
+	standby bool
+	hello   string
+}
+
+// open connects as an employee, on the primary or its standby, as the gateway
+// does before his first byte.
+func (w *world) open(t testing.TB, standby bool) *session {
+	t.Helper()
+	pg := w.pg
+	if standby {
+		pg = w.standby
+	}
+	s := &session{Conn: pg.Connect(t, protect.Employees), w: w, standby: standby}
+	if err := s.QueryRow(t.Context(), "SELECT paravent.hello()").Scan(&s.hello); err != nil {
+		t.Fatalf("hello: %v", err)
+	}
+	return s
+}
+
+// hold lets the session see what the grant shows.
+func (s *session) hold(t testing.TB, g access.Grant) *session {
+	t.Helper()
+	if !s.standby {
+		if err := s.w.binder.Bind(t.Context(), s.PgConn().PID(), g); err != nil {
+			t.Fatalf("bind: %v", err)
+		}
+		return s
+	}
+	token, err := s.w.binder.Token(s.hello, g, time.Now())
+	if err != nil {
+		t.Fatalf("token: %v", err)
+	}
+	s.do(t, "SELECT set_config('paravent.token', $1, false)", token)
+	return s
+}
+
+// do runs a statement that must not fail.
+func (s *session) do(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	if _, err := s.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// one returns the first column of the first row as text, or "" for NULL.
+func one(t testing.TB, conn *pgx.Conn, sql string, args ...any) string {
+	t.Helper()
+	got := all(t, conn, sql, args...)
+	if len(got) != 1 {
+		t.Fatalf("%s: %d rows", sql, len(got))
+	}
+	return got[0]
+}
+
+// all returns the first column of every row as text.
+func all(t testing.TB, conn *pgx.Conn, sql string, args ...any) []string {
+	t.Helper()
+	out, err := texts(t.Context(), conn, sql, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return out
+}
+
+func texts(ctx context.Context, conn *pgx.Conn, sql string, args ...any) ([]string, error) {
+	rows, err := conn.Query(ctx, sql, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		values := rows.RawValues()
+		texts := make([]string, len(values))
+		for i, v := range values {
+			texts[i] = string(v)
+		}
+		out = append(out, strings.Join(texts, "|"))
+	}
+	return out, rows.Err()
+}
+
+// versions runs a test against every version, with its standby where wanted.
+func versions(t *testing.T, standby bool, run func(t *testing.T, w *world)) {
+	for _, version := range testenv.Versions {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, version)
+			if standby {
+				w.standby = w.pg.Standby(t)
+			}
+			run(t, w)
+		})
+	}
+}
