@@ -27,7 +27,8 @@ func subcommands(s streams) []*cobra.Command {
 
 		// Offline: files in, files out.
 		newBenchCommand(s),
-		newLedgerCommand(s), // its evidence asks a running server
+		newLedgerCommand(s),  // its evidence asks a running server
+		newProtectCommand(s), // asks the database alone
 		newReviewCommand(s),
 		newSimulateCommand(s),
 	}

@@ -78,7 +78,12 @@ func check(ctx context.Context, conn *pgx.Conn, p *policy.Policy, source string)
 		if err != nil {
 			return nil, err
 		}
-		gaps = append(gaps, more...)
+		for _, g := range more {
+			// What PUBLIC may do, the employees' roles may do through it: said once.
+			if !slices.ContainsFunc(gaps, func(other Gap) bool { return other.Kind == GapPublic && g.Kind == GapOpen && other.Object == g.Object }) {
+				gaps = append(gaps, g)
+			}
+		}
 	}
 	return gaps, nil
 }
