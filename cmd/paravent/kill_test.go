@@ -67,6 +67,7 @@ type stormFolder struct {
 type stormer struct {
 	token string
 	task  access.TaskID
+	login string
 }
 
 // newStormFolder makes a small shop and gives its agents tokens.
@@ -99,7 +100,7 @@ func newStormFolder(t testing.TB) *stormFolder {
 			t.Fatal(err)
 		}
 		for _, task := range tasks {
-			f.people = append(f.people, stormer{token, task.ID})
+			f.people = append(f.people, stormer{token, task.ID, who.Login()})
 		}
 	}
 	for i, token := range []*string{2: &f.officer, 3: &f.admin} {

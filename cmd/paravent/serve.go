@@ -121,7 +121,13 @@ func serve(ctx context.Context, s streams, config *Config, p *policy.Policy) (er
 	if err != nil {
 		return err
 	}
+	for _, w := range config.Warnings {
+		fmt.Fprintln(s.err, w.Error())
+	}
 	fmt.Fprintf(s.out, "Paravent is ready at %s\n", sys.url())
+	if sys.sql != nil {
+		fmt.Fprintf(s.out, "The SQL door is open at %s, database %s.\n", config.Gate.Listen, config.Gate.Database)
+	}
 	if !done {
 		fmt.Fprintf(s.out, "Nobody has an account yet: open %s/setup with the code that paravent init printed.\n", sys.url())
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -22,6 +23,7 @@ import (
 	"paravent/internal/investigate"
 	"paravent/internal/lookup"
 	"paravent/internal/policy"
+	"paravent/internal/protect"
 	"paravent/internal/qualify"
 	"paravent/internal/source"
 	"paravent/internal/store"
@@ -41,15 +43,21 @@ type system struct {
 	policy   *policy.Policy
 	store    *store.Store
 	ledger   *chain.Chain
-	source   *source.SQLite
+	source   protectedSource
 	signOn   *identity.Service
 	tasks    *task.Service
 	qualify  *qualify.Service
 	lookups  *lookup.Service
 	observer *lookup.Observer
-	tiles    []*audit.Publisher // of each log, oldest first: tiles behind the journal, proofs from them
-	cosign   *witness.Publisher // checkpoints of the last log, cosigned
-	gate     *turnstile         // before all doors
+
+	protected  *protect.Source    // source, where it is a PostgreSQL
+	statements *lookup.Statements // where there is a SQL door …
+	sql        *net.TCPListener   // … its address
+	sqlTLS     *tls.Config        // … and its certificates
+
+	tiles  []*audit.Publisher // of each log, oldest first: tiles behind the journal, proofs from them
+	cosign *witness.Publisher // checkpoints of the last log, cosigned
+	gate   *turnstile         // before all doors
 
 	follower  *investigate.Follower
 	erasures  *investigate.Erasures
@@ -78,10 +86,14 @@ func openSystem(ctx context.Context, c *Config, p *policy.Policy, clock access.C
 	}
 	s.signOn = identity.New(s.store, s.clock, identity.Options{
 		SessionFor: c.SessionLasts, IdleFor: c.SessionIdle, SetupCodeHash: s.folder.setupHash,
+		Certificates: c.Gate.Certificates,
 	})
 	s.tasks = task.New(s.store, s.clock)
 	s.qualify = qualify.New(s.store)
 	if err := s.openLedger(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openSQL(); err != nil {
 		return nil, err
 	}
 	s.gate = newTurnstile(s.handler)
@@ -95,6 +107,9 @@ func (s *system) openSource(ctx context.Context) error {
 		return access.Errorf(access.Invalid, "sources names %d databases; one can be served", len(s.config.Sources))
 	}
 	for name, sc := range s.config.Sources {
+		if sc.Kind == kindPostgres {
+			return s.openPostgres(ctx, name, sc)
+		}
 		db, err := source.Open(ctx, name, sc.Path, s.policy, source.WithPseudonymKey(s.folder.pseudonymKey))
 		var problems policy.Problems
 		switch {
@@ -124,6 +139,14 @@ func (s *system) openServices() (err error) {
 	})
 	if err != nil {
 		return err
+	}
+	if c.Gate.Listen != "" {
+		s.statements, err = lookup.NewStatements(lookup.StatementsConfig{
+			Lookups: s.lookups, Journal: s.ledger, Proofs: s.signOn, Refusing: s.cosign.Refusing,
+		})
+		if err != nil {
+			return err
+		}
 	}
 	s.follower, err = investigate.NewFollower(investigate.FollowerConfig{
 		Journal: s.ledger, Facts: s.store, Index: s.store, Detect: detect.Options{Budget: c.Budget},
@@ -257,6 +280,9 @@ func (s *system) serve(ctx context.Context, l net.Listener) error {
 // close closes what is open, in the opposite order.
 func (s *system) close() error {
 	var errs []error
+	if s.sql != nil {
+		errs = append(errs, s.sql.Close())
+	}
 	if s.ledger != nil {
 		errs = append(errs, s.ledger.Close())
 	}

@@ -207,6 +207,7 @@ func (s *system) shift(ctx context.Context) (due *investigate.Request, err error
 	}
 	g.Go(func() error { return s.cosign.Run(work) })
 	g.Go(func() error { return s.erasures.Run(work) })
+	g.Go(func() error { return s.serveSQL(work) })
 	asked := make(chan investigate.Request, 2)
 	for _, wait := range []func(context.Context) (investigate.Request, error){s.upkeep.Wait, s.waitAge} {
 		g.Go(func() error {

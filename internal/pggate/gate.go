@@ -153,7 +153,8 @@ func (g *Gate) Close() error {
 	return nil
 }
 
-var errShutdown = &failure{code: stateShutdown, message: "terminating connection due to administrator command"}
+var errShutdown = &failure{code: stateShutdown, message: "terminating connection due to administrator command",
+	hint: "Connect again."}
 
 // errFull is the answer to one client too many.
 var errFull = &failure{code: stateTooMany, message: "sorry, too many clients already"}
