@@ -105,11 +105,6 @@ func ChainEvidence(ctx context.Context, w io.Writer, logs []Source, about string
 	return b.write(w)
 }
 
-// Evidence is ChainEvidence of a single log.
-func Evidence(ctx context.Context, w io.Writer, records Opener, p *Publisher, about string, positions []uint64) error {
-	return ChainEvidence(ctx, w, []Source{{Served: Served{Name: logName(1), Publisher: p}, Records: records}}, about, positions)
-}
-
 // evidenceIn proves the records of these numbers, lowest first, in one log, and
 // what the log's first record says of the one before it.
 func evidenceIn(ctx context.Context, l Source, numbers []uint64) (*bundleLog, error) {

@@ -12,11 +12,16 @@ import (
 	"paravent/internal/audit"
 )
 
+// source is a ledger of a single log, for evidence.
+func source(w *world, p *audit.Publisher) []audit.Source {
+	return []audit.Source{{Served: audit.Served{Name: "0001", Publisher: p}, Records: w.log}}
+}
+
 // evidence makes a bundle.
 func evidence(t testing.TB, w *world, p *audit.Publisher, positions ...uint64) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := audit.Evidence(t.Context(), &b, w.log, p, "finding F-12", positions); err != nil {
+	if err := audit.ChainEvidence(t.Context(), &b, source(w, p), "finding F-12", positions); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -202,7 +207,7 @@ func TestAForgedBundleIsNamed(t *testing.T) {
 func TestEvidenceOfARecordThatIsNotThereIsRefused(t *testing.T) {
 	w, p := published(t, 3)
 	for _, positions := range [][]uint64{nil, {w.log.Size()}, {1, 1 << 60}} {
-		if err := audit.Evidence(t.Context(), io.Discard, w.log, p, "", positions); err == nil {
+		if err := audit.ChainEvidence(t.Context(), io.Discard, source(w, p), "", positions); err == nil {
 			t.Errorf("%v: a bundle was made", positions)
 		}
 	}
