@@ -73,7 +73,8 @@ func (g *Gate) connect(ctx context.Context, who identity.Who, grant *access.Gran
 	if grant != nil && !g.cfg.Standby {
 		if err := g.cfg.Binder.Bind(ctx, u.PID, *grant); err != nil {
 			g.drop(u)
-			return nil, fmt.Errorf("bind an upstream session: %w", err)
+			// Not wrapped: what protect says of a session isn't about the task.
+			return nil, fmt.Errorf("bind an upstream session: %v", err)
 		}
 	}
 	return u, nil
@@ -256,6 +257,9 @@ func (g *Gate) drop(u *upstream) {
 // cancel asks PostgreSQL to cancel what runs on an upstream. It returns once
 // the request is handed in.
 func (g *Gate) cancel(ctx context.Context, u *upstream) {
+	if u.Conn.RemoteAddr() == nil { // it broke before its address was known: nothing runs there
+		return
+	}
 	h := u.HijackedConn
 	h.TxStatus = 'I'
 	conn, err := pgconn.Construct(&h)
