@@ -70,7 +70,7 @@ func OpenSource(ctx context.Context, name string, p *policy.Policy, c SourceConf
 	if err := r.connect(ctx); err != nil {
 		return nil, fmt.Errorf("open source %s: %w", name, err)
 	}
-	if r.binder, err = NewBinder(ctx, r.gate, p, name); err != nil {
+	if r.binder, err = NewBinder(ctx, steady{r.gate}, p, name); err != nil {
 		return nil, r.notApplied(err)
 	}
 	conn, err := r.gate.Acquire(ctx)
@@ -164,7 +164,9 @@ func (r *Source) OrderOf(ctx context.Context, order access.OrderID, customer acc
 	if order == "" || customer == "" {
 		return false, nil
 	}
-	err = r.gate.QueryRow(ctx, "SELECT "+orderRoutine(r.name)+"($1, $2)", string(order), string(customer)).Scan(&hers)
+	err = again(ctx, func() error {
+		return r.gate.QueryRow(ctx, "SELECT "+orderRoutine(r.name)+"($1, $2)", string(order), string(customer)).Scan(&hers)
+	}, r.gate)
 	if err != nil {
 		return false, fmt.Errorf("look up order in source %s: %w", r.name, safe(err))
 	}
@@ -181,25 +183,63 @@ func (r *Source) Find(ctx context.Context, fields map[string]string) (source.Fou
 	for _, one := range all {
 		names, said = append(names, one.Name), append(said, one.Value)
 	}
-	rows, err := r.gate.Query(ctx, "SELECT fits_all, who FROM "+findRoutine(r.name)+"($1, $2)", names, said)
-	if err != nil {
-		return source.Found{}, fmt.Errorf("find caller in source %s: %w", r.name, safe(err))
-	}
 	var found source.Found
-	near := map[access.CustomerID]bool{}
-	var fits bool
-	var who string
-	if _, err := pgx.ForEachRow(rows, []any{&fits, &who}, func() error {
-		if fits {
-			found.Customer = access.CustomerID(who)
-		} else {
-			near[access.CustomerID(who)] = true
-		}
-		return nil
-	}); err != nil {
+	var near map[access.CustomerID]bool
+	err = again(ctx, func() (err error) {
+		found.Customer, near, err = r.find(ctx, names, said)
+		return err
+	}, r.gate)
+	if err != nil {
 		return source.Found{}, fmt.Errorf("find caller in source %s: %w", r.name, safe(err))
 	}
 	delete(near, found.Customer)
 	found.Partial = slices.Sorted(maps.Keys(near))
 	return found, nil
+}
+
+func (r *Source) find(ctx context.Context, names, said []string) (who access.CustomerID, near map[access.CustomerID]bool, err error) {
+	rows, err := r.gate.Query(ctx, "SELECT fits_all, who FROM "+findRoutine(r.name)+"($1, $2)", names, said)
+	if err != nil {
+		return "", nil, err
+	}
+	near = map[access.CustomerID]bool{}
+	var fits bool
+	var one string
+	_, err = pgx.ForEachRow(rows, []any{&fits, &one}, func() error {
+		if fits {
+			who = access.CustomerID(one)
+		} else {
+			near[access.CustomerID(one)] = true
+		}
+		return nil
+	})
+	return who, near, err
+}
+
+// steady is the gateway's pool, for which a restart of PostgreSQL isn't the end:
+// what a Binder does can be done twice.
+type steady struct{ *pgxpool.Pool }
+
+// Exec runs a statement, again where its connection was dead.
+func (s steady) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
+	err = again(ctx, func() error {
+		tag, err = s.Pool.Exec(ctx, sql, args...)
+		return err
+	}, s.Pool)
+	return tag, err
+}
+
+// again does something that only reads, or may be done twice, once more with new
+// connections where the kept ones turn out to be dead.
+func again(ctx context.Context, do func() error, pools ...*pgxpool.Pool) error {
+	err := do()
+	var pg *pgconn.PgError
+	var told *access.Error
+	if err == nil || ctx.Err() != nil || errors.As(err, &told) || errors.As(err, &pg) && !strings.HasPrefix(pg.Code, "57P") && !strings.HasPrefix(pg.Code, "08") {
+		return err
+	}
+	for _, pool := range pools {
+		pool.Reset()
+	}
+	return do()
 }

@@ -23,7 +23,11 @@ func (r *Source) Read(ctx context.Context, g access.Grant) (*source.Result, erro
 	if err := whole(g); err != nil {
 		return nil, err
 	}
-	result, err := r.read(ctx, g)
+	var result *source.Result
+	err := again(ctx, func() (err error) {
+		result, err = r.read(ctx, g)
+		return err
+	}, r.reader)
 	if err != nil {
 		return nil, fmt.Errorf("read source %s: %w", r.name, safe(err))
 	}
