@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -274,4 +276,36 @@ func TestTheLedgerTurnsOverUnderTheSQLDoor(t *testing.T) {
 		}
 	}
 	t.Logf("%d answers over two turns, %d intents", len(all), len(intents))
+}
+
+// Behind the door may stand a standby, where nothing can be written.
+func TestTheSQLDoorBeforeAStandby(t *testing.T) {
+	f := newSQLFolder(t, "15")
+	standby := f.pg.Standby(t)
+	text, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, fmt.Appendf(nil, "port=%d dbname=shop sslmode=disable'", f.pg.Port), fmt.Appendf(nil, "port=%d dbname=shop sslmode=disable', standby: true", standby.Port), 1)
+	if err := os.WriteFile(f.config, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := f.start(t)
+	defer server.Process.Kill()
+	p := f.choose(t, 1)[0]
+	want := f.shown(t, p)["customers"]
+	c := f.connect(t, p, true)
+	var standing bool
+	if err := c.QueryRow(t.Context(), "SELECT pg_is_in_recovery()").Scan(&standing); err != nil || !standing {
+		t.Fatalf("this is no standby: %v", err)
+	}
+	for range 2 {
+		if got := readAll(t, c, "customers"); len(got) != 1 || !slices.Equal(got, want) {
+			t.Errorf("SQL shows %v, the console %v", got, want)
+		}
+		if _, err := c.Exec(t.Context(), "DISCARD ALL", pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Error(err)
+		}
+	}
+	f.stop(t, server)
 }

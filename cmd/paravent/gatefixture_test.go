@@ -22,8 +22,6 @@ import (
 	"paravent/internal/chain"
 	"paravent/internal/ledger"
 	"paravent/internal/lookup"
-	"paravent/internal/policy"
-	"paravent/internal/protect"
 	"paravent/internal/store"
 	"paravent/internal/testenv"
 )
@@ -44,25 +42,25 @@ func newSQLFolder(t *testing.T, version string, settings ...testenv.Setting) *sq
 	f.pg.Exec(t, "CREATE DATABASE shop")
 	f.pg.Database = "shop"
 	f.fill(t)
-	p, err := policy.Load("policy.yaml", policy.DefaultYAML(), "default.cedar", policy.DefaultCedar())
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := f.pg.Connect(t, testenv.Superuser)
-	plan, err := protect.New(t.Context(), conn, p, "shop")
-	if err == nil {
-		err = protect.Apply(t.Context(), conn, plan)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	text := "listen: " + f.address + "\ndata: data\npolicy: policy.yaml\nconditions: default.cedar\nnode: demo\n" +
 		fmt.Sprintf("sources: {shop: {kind: postgres, dsn: 'host=127.0.0.1 port=%d dbname=shop sslmode=disable'}}\n", f.pg.Port) +
 		"gate:\n  listen: " + f.door + "\n  limits: {default: {per_minute: 1000000}}\n"
 	if err := os.WriteFile(f.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	f.protect(t, "--apply", "Applied.")
+	f.protect(t, "--check", "No gap")
 	return f
+}
+
+// protect runs paravent protect on the shop.
+func (f *sqlFolder) protect(t *testing.T, flag, want string) {
+	t.Helper()
+	c := f.command("protect", "--source", "shop", "--config", f.config, flag)
+	c.Env = append(c.Env, "PGUSER="+testenv.Superuser)
+	if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), want) {
+		t.Fatalf("protect %s: %v\n%s", flag, err, out)
+	}
 }
 
 // fill copies the SQLite shop.
