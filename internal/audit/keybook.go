@@ -176,7 +176,7 @@ func (k *keyBook) problem(at spot, format string, args ...any) Problem {
 func (k *keyBook) table(ctx context.Context, r *Report, rows iter.Seq2[ledger.Key, error], before map[ledger.KeyID]bool) error {
 	have := map[ledger.KeyID]bool{}
 	var newest bool
-	var spare []ledger.KeyID
+	var spare, back []ledger.KeyID
 	for row, err := range rows {
 		if err != nil {
 			r.problem(keyTable, unknown, unknown, "a row can't be read: %v", err)
@@ -195,10 +195,17 @@ func (k *keyBook) table(ctx context.Context, r *Report, rows iter.Seq2[ledger.Ke
 		case state == nil:
 			spare = append(spare, row.ID)
 		case state.gone.known():
-			r.Add(k.problem(state.gone, "key %x is still there, though this record says that it was destroyed; replay erasures after a restore", row.ID))
+			back = append(back, row.ID)
 		case state.made.known() && state.check != row.Check():
 			r.Add(k.problem(state.made, "the row of key %x isn't the one whose making this record proves: its secret or its person was changed, and %d parts can't be opened", row.ID, state.sealed))
 		}
+	}
+	back, err := stillThere(ctx, rows, back)
+	if err != nil {
+		return err
+	}
+	for _, id := range back {
+		r.Add(k.problem(k.keys[id].gone, "key %x is still there, though this record says that it was destroyed; replay erasures after a restore", id))
 	}
 	lost := 0
 	for id, state := range k.keys {
@@ -219,6 +226,25 @@ func (k *keyBook) table(ctx context.Context, r *Report, rows iter.Seq2[ledger.Ke
 	}
 	k.tellSpare(r, spare, newest)
 	return nil
+}
+
+// A running server writes the leaf first and destroys the key behind it: for that
+// it gets twice this time, in which the table is read again and again, ever more
+// seldom.
+const destroyedWithin = 800 * time.Millisecond
+
+// stillThere returns which of these keys stay in the table.
+func stillThere(ctx context.Context, rows iter.Seq2[ledger.Key, error], back []ledger.KeyID) ([]ledger.KeyID, error) {
+	for wait := destroyedWithin / 16; len(back) > 0 && wait <= destroyedWithin; wait *= 2 {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+		now := idsOf(rows)
+		back = slices.DeleteFunc(back, func(id ledger.KeyID) bool { return !now[id] })
+	}
+	return back, nil
 }
 
 // tellSpare notes rows of the key table of which no leaf tells.

@@ -69,7 +69,7 @@ type IndexReport struct {
 // may run beside the server: keys are read first, then the checkpoint, each row before the
 // records behind it, so that what is stored is never ahead of what is read last.
 func CompareIndex(ctx context.Context, c Comparison) (*IndexReport, error) {
-	x := &comparer{c: c, report: &IndexReport{}, opener: ledger.NewOpener(), persons: map[string]bool{}, known: map[string]bool{}, names: map[ledger.KeyID]string{},
+	x := &comparer{c: c, report: &IndexReport{}, opener: ledger.NewOpener(), persons: map[string]ledger.KeyID{}, known: map[string]bool{}, names: map[ledger.KeyID]string{},
 		open: map[uint64]*Indexed{}, held: map[uint64]*compared{}, at: math.MinInt64}
 	for id, d := range c.Destroyed {
 		x.opener.Destroyed(id, d.At)
@@ -80,7 +80,7 @@ func CompareIndex(ctx context.Context, c Comparison) (*IndexReport, error) {
 			continue // the key table's own check names it
 		}
 		x.opener.Add(key)
-		x.persons[key.Person], x.names[key.ID] = true, key.Person
+		x.persons[key.Person], x.names[key.ID] = key.ID, key.Person
 	}
 	var err error
 	if x.followed, err = c.Index.Followed(ctx); err != nil {
@@ -97,7 +97,7 @@ type comparer struct {
 	c          Comparison
 	report     *IndexReport
 	opener     *ledger.Opener
-	persons    map[string]bool // who has a key
+	persons    map[string]ledger.KeyID // who has a key, and which
 	names      map[ledger.KeyID]string
 	known      map[string]bool // of them, whose key was made before the record that is read
 	followed   int64
@@ -437,11 +437,11 @@ func (x *comparer) tail(ctx context.Context) error {
 // conclude drops what an erasure that was carried out meanwhile explains, and
 // says what wasn't compared.
 func (x *comparer) conclude(ctx context.Context) error {
-	now := map[string]bool{}
+	now := map[string]ledger.KeyID{}
 	if len(x.found) > 0 {
 		for key, err := range x.c.Keys {
 			if err == nil {
-				now[key.Person] = true
+				now[key.Person] = key.ID
 			}
 		}
 	}
@@ -457,7 +457,7 @@ func (x *comparer) conclude(ctx context.Context) error {
 		if m.Record >= int64(x.first) && m.Record < int64(dropped) {
 			continue
 		}
-		if slices.ContainsFunc(m.persons, func(p string) bool { return x.persons[p] && !now[p] }) {
+		if slices.ContainsFunc(m.persons, func(p string) bool { return now[p] != x.persons[p] }) {
 			continue
 		}
 		if !m.since.IsZero() && x.newest.Sub(m.since) < erasureLag {

@@ -19,11 +19,13 @@ func (x *comparer) differences(stored, want Indexed) (wrong []string) {
 	customerGone, employeeGone := !want.CustomerErased.IsZero(), !want.EmployeeErased.IsZero()
 	// A person may be erased of whom a record has no sealed part. Not the one
 	// whose key was there before the record, and still is.
+	unknown := false // whether she, who had no key, was erased: such an erasure leaves no leaf
 	if !stored.CustomerErased.IsZero() && !customerGone {
 		if want.Lookup.Customer == "" && !employeeGone || x.known[lookup.PersonOfCustomer(want.Lookup.Customer)] {
 			return []string{"it says that somebody was erased"}
 		}
 		want.eraseCustomer(stored.CustomerErased)
+		unknown = true
 	}
 	if !stored.EmployeeErased.IsZero() && !employeeGone {
 		if want.Lookup.Employee == "" || x.known[lookup.PersonOfEmployee(want.Lookup.Employee)] {
@@ -35,7 +37,7 @@ func (x *comparer) differences(stored, want Indexed) (wrong []string) {
 	if stored.Employee == "" && whomGone {
 		want.Employee = ""
 	}
-	if stored.About == "" && want.About != "" && want.Act != "" && (whomGone || x.lastForget > want.Number) {
+	if stored.About == "" && want.About != "" && want.Act != "" && (whomGone || unknown || x.lastForget > want.Number) {
 		want.About = ""
 		x.blank++
 	}

@@ -10,10 +10,17 @@ import (
 	"paravent/internal/detect"
 )
 
+// Erasure says who is forgotten. Whoever is met again afterwards has a new key,
+// and what is recorded of her from then on stays.
+type Erasure struct {
+	Person detect.Person
+	At     time.Time
+	Before uint64 // number of the first record that stays
+}
+
 // Erasing is what is to go from the store with one person.
 type Erasing struct {
-	Person  detect.Person
-	At      time.Time
+	Erasure
 	Words   []string  // what names the person: the id, and logins
 	Gone    []int64   // facts that are deleted, by Seq
 	Changed []Fact    // facts that stay, without the person

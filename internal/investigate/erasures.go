@@ -36,6 +36,8 @@ type Destroyer interface {
 	// Destroy makes everything sealed about the person unreadable and says so in a
 	// leaf; ledger.ErrNoKey where there is nothing.
 	Destroy(ctx context.Context, person string) (ledger.Receipt, error)
+	// Size returns the number of the next record.
+	Size() uint64
 	// Returned names the persons whose destroyed keys had come back at the start
 	// and are destroyed again.
 	Returned() []string
@@ -44,7 +46,7 @@ type Destroyer interface {
 // Eraser forgets what was read of a person. *Follower is one.
 type Eraser interface {
 	// Erase takes the person out of the index, the engine and the store (G5).
-	Erase(ctx context.Context, p detect.Person, at time.Time) error
+	Erase(ctx context.Context, e Erasure) error
 }
 
 // ErasuresConfig is what Erasures need; every field but Log is required.
@@ -254,11 +256,16 @@ func (x *Erasures) CarryOut(ctx context.Context, r Request) error {
 	if r.Customer == "" {
 		person = lookup.PersonOfEmployee(r.Employee)
 	}
-	if _, err := x.c.Ledger.Destroy(ctx, person); err != nil && !errors.Is(err, ledger.ErrNoKey) {
+	before := x.c.Ledger.Size() // where there is no key, nothing before this can be read
+	leaf, err := x.c.Ledger.Destroy(ctx, person)
+	switch {
+	case err == nil:
+		before = leaf.Number
+	case !errors.Is(err, ledger.ErrNoKey):
 		return fmt.Errorf("carry out an erasure: %w", err)
 	}
 	p := detect.Person{Customer: r.Customer, Employee: r.Employee, As: newWord()}
-	if err := x.c.Follower.Erase(ctx, p, x.c.Clock().UTC()); err != nil {
+	if err := x.c.Follower.Erase(ctx, Erasure{Person: p, At: x.c.Clock().UTC(), Before: before}); err != nil {
 		return fmt.Errorf("carry out an erasure: %w", err)
 	}
 	x.c.Log.InfoContext(ctx, "a person was erased", "request", string(r.ID))
@@ -297,7 +304,7 @@ func (x *Erasures) again(ctx context.Context, person string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, erasureTime)
 	defer cancel()
-	if err := x.c.Follower.Erase(ctx, p, x.c.Clock().UTC()); err != nil {
+	if err := x.c.Follower.Erase(ctx, Erasure{Person: p, At: x.c.Clock().UTC(), Before: x.c.Ledger.Size()}); err != nil {
 		return fmt.Errorf("repeat an erasure after a restore: %w", err)
 	}
 	x.c.Log.InfoContext(ctx, "an erasure was repeated after a restore")

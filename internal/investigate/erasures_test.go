@@ -516,7 +516,7 @@ func TestG5AnErasureIsRefusedWhileSomethingNeedsTheData(t *testing.T) {
 // broken is an Eraser that fails.
 type broken struct{}
 
-func (broken) Erase(context.Context, detect.Person, time.Time) error { return errors.New("fault") }
+func (broken) Erase(context.Context, investigate.Erasure) error { return errors.New("fault") }
 
 // A crash after the key is destroyed and before the store forgets: the next
 // start goes on.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"paravent/internal/access"
 	"paravent/internal/detect"
@@ -13,9 +12,8 @@ import (
 
 // An asked is an erasure that waits for the Follower.
 type asked struct {
-	person detect.Person
-	at     time.Time
-	done   chan error
+	Erasure
+	done chan error
 }
 
 // Erase takes a person out of everything that the Follower keeps: the engine,
@@ -23,8 +21,8 @@ type asked struct {
 // store (G5). The person's key is destroyed before: what is read of the journal
 // from then on names her no more. It returns when that is done, or ctx ends;
 // then it may still be done.
-func (f *Follower) Erase(ctx context.Context, p detect.Person, at time.Time) error {
-	a := asked{person: p, at: at, done: make(chan error, 1)}
+func (f *Follower) Erase(ctx context.Context, e Erasure) error {
+	a := asked{Erasure: e, done: make(chan error, 1)}
 	select {
 	case f.asks <- a:
 	case <-ctx.Done():
@@ -43,7 +41,7 @@ func (f *Follower) answer(ctx context.Context) error {
 	for {
 		select {
 		case a := <-f.asks:
-			err := f.erase(ctx, a.person, a.at)
+			err := f.erase(ctx, a.Erasure)
 			a.done <- err
 			if err != nil {
 				return fmt.Errorf("erase a person: %w", err) // back to the last checkpoint
@@ -55,14 +53,17 @@ func (f *Follower) answer(ctx context.Context) error {
 }
 
 // erase is Erase in the Follower's own goroutine.
-func (f *Follower) erase(ctx context.Context, p detect.Person, at time.Time) error {
-	e, err := f.c.Index.Erasing(ctx, p, at)
+func (f *Follower) erase(ctx context.Context, who Erasure) error {
+	p := who.Person
+	e, err := f.c.Index.Erasing(ctx, who)
 	if err != nil {
 		return err
 	}
 	f.engine.Erase(p)
 	for _, row := range f.open {
-		row.Erase(p, at, e.Words)
+		if row.Number < who.Before {
+			row.Erase(p, who.At, e.Words)
+		}
 	}
 	f.queue.erase(e)
 	for _, list := range [...][]detect.Finding{f.raised, f.picked} {
@@ -92,7 +93,7 @@ func (q *queue) erase(e Erasing) {
 		if i.row == nil {
 			return slices.Contains(e.Gone, i.fact)
 		}
-		return p.Customer != "" && i.row.Lookup.Customer == p.Customer || p.Employee != "" && i.row.Lookup.Employee == p.Employee
+		return i.row.Number < e.Before && (p.Customer != "" && i.row.Lookup.Customer == p.Customer || p.Employee != "" && i.row.Lookup.Employee == p.Employee)
 	})
 	for i := range *q {
 		if ev, ok := changed[(*q)[i].fact]; ok && (*q)[i].row == nil {

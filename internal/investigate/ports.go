@@ -154,7 +154,7 @@ type Index interface {
 	// the same ID is replaced.
 	SaveCheckpoint(ctx context.Context, c Checkpoint, findings, samples []detect.Finding) error
 	// Erasing reads what the store holds of a person and what it is to become.
-	Erasing(ctx context.Context, p detect.Person, at time.Time) (Erasing, error)
+	Erasing(ctx context.Context, e Erasure) (Erasing, error)
 	// Erase carries it out and saves the checkpoint, all in one transaction:
 	// rows of the index, facts, findings, requests, accounts and everything
 	// else by which the person is named. On return nothing of it is left in any

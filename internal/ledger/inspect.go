@@ -192,6 +192,12 @@ func KeyOf(sealed []byte) (KeyID, bool) {
 func (r *SegmentReader) Next() (*Batch, error) {
 	at := r.r.at
 	b, err := r.r.next()
+	if r.last && errors.Is(err, errBatch) {
+		// What was read ahead may be older than what a running server has written
+		// there since.
+		r.r.have = nil
+		b, err = r.r.next()
+	}
 	switch {
 	case err == nil:
 		r.next = b.end()

@@ -23,8 +23,8 @@ const selectAllFacts = `SELECT seq, kind, body FROM facts`
 
 // Erasing reads what the store holds of a person, and what that is to become
 // (G5). It reads the whole change log and every act, beside whoever writes.
-func (s *Store) Erasing(ctx context.Context, p detect.Person, at time.Time) (investigate.Erasing, error) {
-	e := investigate.Erasing{Person: p, At: at}
+func (s *Store) Erasing(ctx context.Context, who investigate.Erasure) (investigate.Erasing, error) {
+	p, e := who.Person, investigate.Erasing{Erasure: who}
 	tasks := map[access.TaskID]bool{}
 	kind, person := identity.KindCustomer, string(p.Customer)
 	if p.Customer == "" {
@@ -62,7 +62,7 @@ func (s *Store) erasingRows(ctx context.Context, e *investigate.Erasing) error {
 		if err != nil {
 			return err
 		}
-		if !seen[row.Number] && row.Erase(e.Person, e.At, e.Words) {
+		if row.Number < e.Before && !seen[row.Number] && row.Erase(e.Person, e.At, e.Words) {
 			seen[row.Number] = true
 			e.Rows = append(e.Rows, row)
 		}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -66,7 +67,7 @@ func TestG5NothingIsLeftWhereRowsWereMoved(t *testing.T) {
 	}
 	for i := range erased {
 		p := detect.Person{Customer: name(i * 100), As: fmt.Sprint("erased-", i)}
-		e, err := s.Erasing(t.Context(), p, at)
+		e, err := s.Erasing(t.Context(), investigate.Erasure{Person: p, At: at, Before: math.MaxUint64})
 		if err == nil {
 			err = s.Erase(t.Context(), e, investigate.Checkpoint{State: []byte("x")}, nil, nil)
 		}
