@@ -208,6 +208,9 @@ func verifyWhat(ctx context.Context, what string, o audit.Options) (*audit.Resul
 		}
 		return r, nil, err
 	}
+	if !info.Mode().IsRegular() { // a pipe would hang
+		return nil, nil, usageError{fmt.Errorf("%s is neither a folder nor a file", what)}
+	}
 	f, err := os.Open(what)
 	if err != nil {
 		return nil, nil, usageError{err}
