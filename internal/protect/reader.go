@@ -235,7 +235,10 @@ func again(ctx context.Context, do func() error, pools ...*pgxpool.Pool) error {
 	err := do()
 	var pg *pgconn.PgError
 	var told *access.Error
-	if err == nil || ctx.Err() != nil || errors.As(err, &told) || errors.As(err, &pg) && !strings.HasPrefix(pg.Code, "57P") && !strings.HasPrefix(pg.Code, "08") {
+	if err == nil || ctx.Err() != nil || errors.As(err, &told) {
+		return err
+	}
+	if errors.As(err, &pg) && !slices.Contains([]string{"08", "57", "0A"}, pg.Code[:2]) { // 0A: protect was applied anew
 		return err
 	}
 	for _, pool := range pools {

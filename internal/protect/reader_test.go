@@ -174,6 +174,13 @@ func TestTheServerReadsOnlyInsideTheGrant(t *testing.T) {
 			t.Errorf("%s: an ended grant reads %+v", name, result)
 		}
 	}
+	s := w.source(t, w.pg, protect.SourceConfig{})
+	for range 2 { // protect is applied anew under the server
+		w.apply(t)
+		if result, err := s.Read(t.Context(), everything()); err != nil || result.Rows != 26 {
+			t.Errorf("after it was applied again: %+v, %v", result, err)
+		}
+	}
 	var left int
 	if err := w.pg.Connect(t, testenv.ShopDBA).QueryRow(t.Context(), "SELECT count(*) FROM paravent.bound WHERE grant_id IS NOT NULL").Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d grants are still bound: %v", left, err)

@@ -141,7 +141,7 @@ func (r *Source) readTable(ctx context.Context, tx pgx.Tx, t guardedTable, g acc
 	}
 	table := source.Table{Name: t.mapped.Name, Columns: columns, Rows: [][]any{}}
 	if !result.Cut {
-		rows, err := tx.Query(ctx, r.query(t, g)+fmt.Sprintf(" LIMIT %d", r.c.Rows-result.Rows+1), pgx.QueryExecModeDescribeExec, pgx.QueryResultFormats{pgx.TextFormatCode})
+		rows, err := tx.Query(ctx, r.query(t, g)+" LIMIT $1", pgx.QueryResultFormats{pgx.TextFormatCode}, r.c.Rows-result.Rows+1)
 		if err != nil {
 			return err
 		}
