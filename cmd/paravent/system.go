@@ -135,7 +135,7 @@ func (s *system) openServices() (err error) {
 		return err
 	}
 	s.observer, err = lookup.NewObserver(lookup.ObserverConfig{
-		Lookups: s.lookups, Journal: s.ledger, Sightings: s.store, Logins: s.store, Gate: []string{"paravent_reader"}, Allowed: c.Passed,
+		Lookups: s.lookups, Journal: s.ledger, Sightings: s.store, Logins: s.store, Gate: []string{protect.Employees, protect.Gate}, Allowed: c.Passed,
 	})
 	if err != nil {
 		return err
