@@ -36,6 +36,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS paravent.bound (
   reach text CHECK (reach IN ('record', 'recent', 'all')), "order" text, order_int bigint, order_uuid uuid,
   recent_from timestamptz, sensitive text[] NOT NULL DEFAULT '{}', changes text[] NOT NULL DEFAULT '{}',
   expires timestamptz NOT NULL DEFAULT '-infinity',
+  plain boolean NOT NULL GENERATED ALWAYS AS (coalesce(reach = 'all' AND "order" IS NULL AND sensitive = '{}', false)) STORED, -- nothing is narrowed
   CHECK (reach <> 'recent' OR recent_from IS NOT NULL)
 ) WITH (fillfactor = 50, autovacuum_vacuum_threshold = 50, autovacuum_vacuum_scale_factor = 0);
 
@@ -147,6 +148,6 @@ BEGIN
     OR to_timestamp((j->>'expires')::bigint / 1000000.0) NOT BETWEEN clock_timestamp() AND clock_timestamp() + interval '61 s' THEN RETURN; END IF;
   RETURN QUERY SELECT pg_backend_pid(), NULL::timestamptz, NULL::bigint, j->>'grant', j->>'purpose', j->>'customer', paravent.whole(j->>'customer'), paravent.uuid(j->>'customer'),
     ARRAY(SELECT jsonb_array_elements_text(j->'categories')), j->>'reach', j->>'order', paravent.whole(j->>'order'), paravent.uuid(j->>'order'),
-    to_timestamp((j->>'recent_from')::bigint / 1000000.0), ARRAY(SELECT jsonb_array_elements_text(j->'sensitive')), '{}'::text[], to_timestamp((j->>'expires')::bigint / 1000000.0);
+    to_timestamp((j->>'recent_from')::bigint / 1000000.0), ARRAY(SELECT jsonb_array_elements_text(j->'sensitive')), '{}'::text[], to_timestamp((j->>'expires')::bigint / 1000000.0), false;
 END $paravent$;
 RESET ROLE;

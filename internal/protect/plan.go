@@ -34,7 +34,7 @@ type Plan struct {
 	tables  []guardedTable
 	open    []*table
 	rights  rights
-	old     []Relation // views of an earlier plan that have to go
+	old     []string // what an earlier plan made, which has to go
 	issues  policy.Problems
 }
 
@@ -159,14 +159,20 @@ func checkColumns(problems *policy.Problems, source string, t policy.Table, live
 	}
 }
 
-// leftovers finds the views of an earlier plan.
+// leftovers finds what an earlier plan made, in the order in which it has to go.
 func (plan *Plan) leftovers(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `SELECT n.nspname::text, c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relkind = 'v' AND pg_get_userbyid(c.relowner) = $2 ORDER BY 2`, ViewSchema(plan.source.Name), Owner)
+	rows, err := tx.Query(ctx, `SELECT x FROM (
+		SELECT 1, format('VIEW %I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND c.relkind = 'v' AND pg_get_userbyid(c.relowner) = $3
+		UNION ALL SELECT 2, format('FUNCTION %I.%I()', n.nspname, p.proname) FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+			WHERE n.nspname = 'paravent' AND starts_with(p.proname, $2) AND p.pronargs = 0 AND pg_get_userbyid(p.proowner) = $3
+		UNION ALL SELECT 3, format('TYPE %I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+			WHERE n.nspname = 'paravent' AND c.relkind = 'c' AND starts_with(c.relname, $2) AND c.relname ~ '_row$' AND pg_get_userbyid(c.relowner) = $3
+		) AS old(step, x) ORDER BY step, x COLLATE "C"`, ViewSchema(plan.source.Name), plan.source.Name+".", Owner)
 	if err != nil {
 		return err
 	}
-	plan.old, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Relation])
+	plan.old, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	return err
 }
 
@@ -196,8 +202,8 @@ func (plan *Plan) SQL() string {
 	b.WriteString(plan.preface())
 	b.WriteString(baseSQL)
 	b.WriteString("\n-- The old views go and the new ones come; who reads meanwhile waits for the commit.\n")
-	for _, v := range plan.old {
-		fmt.Fprintf(&b, "DROP VIEW %s;\n", ident(v.Schema, v.Name))
+	for _, old := range plan.old {
+		fmt.Fprintf(&b, "DROP %s;\n", old)
 	}
 	schema := ViewSchema(plan.source.Name)
 	fmt.Fprintf(&b, "CREATE SCHEMA IF NOT EXISTS %s AUTHORIZATION %s;\nGRANT USAGE ON SCHEMA %s TO %s;\n", ident(schema), Owner, ident(schema), Employees)
@@ -249,7 +255,7 @@ func (plan *Plan) writeTable(b *strings.Builder, t guardedTable) {
 	}
 	function, rows := ident("paravent", t.routine()), ident("paravent", t.routine()+"_row")
 	body, _ := t.body(plan.source)
-	fmt.Fprintf(b, "SET LOCAL ROLE %s;\nDROP TYPE IF EXISTS %s CASCADE;\n%s\n", Owner, rows, t.rowType())
+	fmt.Fprintf(b, "SET LOCAL ROLE %s;\n%s\n", Owner, t.rowType())
 	fmt.Fprintf(b, "CREATE FUNCTION %s() RETURNS SETOF %s LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE ROWS 10 SET search_path = pg_catalog, pg_temp AS $paravent$%s$paravent$;\n", function, rows, body)
 	fmt.Fprintf(b, "REVOKE ALL ON FUNCTION %[1]s() FROM PUBLIC;\nGRANT EXECUTE ON FUNCTION %[1]s() TO %[2]s;\n", function, Employees)
 	view := ident(schema, t.view)

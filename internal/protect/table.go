@@ -21,8 +21,8 @@ type guardedTable struct {
 }
 
 // routine is the name under which the table's function, row type and trigger
-// function stand in the schema paravent.
-func (t guardedTable) routine() string { return t.source + "_" + t.view }
+// function stand in the schema paravent. No source's name has a dot.
+func (t guardedTable) routine() string { return t.source + "." + t.view }
 
 // shown are the mapped columns in the live table's order.
 func (t guardedTable) shown() (out []column) {
@@ -69,7 +69,7 @@ func (t guardedTable) rowType() string {
 // body writes the function that reads the table under the session's grant.
 func (t guardedTable) body(m policy.Source) (string, policy.Problems) {
 	var problems policy.Problems
-	from, moment := t.from(m, &problems)
+	from, moment := t.from(m, false, &problems)
 	declare := []string{"customer text", "customer_int bigint", "customer_uuid uuid"}
 	found := []string{"b.customer", "b.customer_int", "b.customer_uuid"}
 	add := func(variable, typ, expression string) {
@@ -107,13 +107,62 @@ BEGIN
     %s
       FROM paravent.from_token() AS b;
   ELSE
-    %s
+%s    %s
       FROM paravent.bound AS b WHERE b.session = (SELECT currval('paravent.sessions')) AND b.expires > clock_timestamp();
   END IF;
   IF g.customer IS NULL%s THEN RETURN; END IF;
 %s  RETURN QUERY SELECT %s
     FROM %s%s;
-END `, strings.Join(declare, "; "), list, list, guard, pseudonyms, cells, from, filter), problems
+END `, strings.Join(declare, "; "), list, t.plain(m), list, guard, pseudonyms, cells, from, filter), problems
+}
+
+// plain writes the read of the plain case, in which nothing is masked or
+// narrowed: the grant is found inside the one statement, which is a good part
+// faster. Where it returns nothing, whatever the reason, the function goes on as
+// if it weren't there.
+func (t guardedTable) plain(m policy.Source) string {
+	var ignored policy.Problems // told by body
+	from, _ := t.from(m, true, &ignored)
+	root := t.live
+	if len(t.path) > 0 {
+		root = t.path[0]
+	}
+	if owner, _ := root.column(t.rootOf(m).Customer.Column); owner.keyKind() > keyText {
+		return ""
+	}
+	var cells []string
+	for _, c := range t.shown() {
+		cells = append(cells, t.seen(c))
+	}
+	where := ""
+	if s := t.mapped.Sensitive; s.Column != "" {
+		fold, hidden := t.fold()
+		where = fmt.Sprintf("\n      WHERE %s <> ALL (%s)", fold, hidden)
+	}
+	return fmt.Sprintf("    -- The plain case: every category of the table, all of the customer's rows.\n    RETURN QUERY SELECT %s\n      FROM %s%s;\n    IF FOUND THEN RETURN; END IF;\n", strings.Join(cells, ", "), from, where)
+}
+
+// rootOf returns the mapped table that holds the customer's id.
+func (t guardedTable) rootOf(m policy.Source) policy.Table {
+	at := t.mapped
+	for at.Customer.Table != "" {
+		at, _ = m.Table(at.Customer.Table)
+	}
+	return at
+}
+
+// plainGrant writes the customer of the session's grant where it is plain for
+// this table. column is customer, customer_int or customer_uuid.
+func (t guardedTable) plainGrant(m policy.Source, column string) string {
+	_, categories := t.cells()
+	var also string
+	for _, c := range categories {
+		also += " AND " + literal(string(c)) + " = ANY (b.categories)"
+	}
+	if t.history(m) || t.mapped.Sensitive.Column != "" {
+		also += " AND b.plain"
+	}
+	return fmt.Sprintf("(SELECT b.%s FROM paravent.bound AS b WHERE b.session = (SELECT currval('paravent.sessions')) AND b.expires > clock_timestamp()%s)", column, also)
 }
 
 // from writes the way from the customer's id to the table's rows. Each step is
@@ -121,7 +170,7 @@ END `, strings.Join(declare, "; "), list, list, guard, pseudonyms, cells, from, 
 // from turning the way round, whatever the session's plan settings are: other
 // customers' rows are never read, so that neither counters nor time tell of
 // them.
-func (t guardedTable) from(m policy.Source, problems *policy.Problems) (from, moment string) {
+func (t guardedTable) from(m policy.Source, plain bool, problems *policy.Problems) (from, moment string) {
 	tables := append(slices.Clone(t.path), t.live)
 	maps := make([]policy.Table, len(tables))
 	at := t.mapped
@@ -150,6 +199,11 @@ func (t guardedTable) from(m policy.Source, problems *policy.Problems) (from, mo
 				problem(problems, maps[0].Customer.Pos, "use a column of whole numbers, texts or uuids", "table %s, column %s: the type %s can't be held against a customer's id", live.name, owner.name, owner.typ)
 			}
 			where = owner.is("x."+ident(owner.name), "customer")
+			for _, column := range []string{"customer_int", "customer_uuid", "customer"} {
+				if plain && strings.HasSuffix(where, " = g."+column) {
+					where = strings.TrimSuffix(where, "g."+column) + t.plainGrant(m, column)
+				}
+			}
 		} else {
 			before := fmt.Sprintf("j%d.", i)
 			key, _ := tables[i-1].column(maps[i].Customer.Key)
@@ -222,13 +276,18 @@ func (t guardedTable) cells() (string, []access.Category) {
 			categories = append(categories, m.Category)
 		}
 		value := "t." + ident(c.name)
-		seen := value + "::" + c.typ // of a domain, the type beneath
-		if m.Always != "" {
-			seen = c.masked(m.Always, value)
-		}
-		out = append(out, fmt.Sprintf("CASE WHEN g.sees_%d THEN %s ELSE %s END", i+1, seen, c.masked(m.Mask, value)))
+		out = append(out, fmt.Sprintf("CASE WHEN g.sees_%d THEN %s ELSE %s END", i+1, t.seen(c), c.masked(m.Mask, value)))
 	}
 	return strings.Join(out, ",\n      "), categories
+}
+
+// seen writes a column where its category is granted.
+func (t guardedTable) seen(c column) string {
+	value := "t." + ident(c.name)
+	if m, _ := t.mapped.Column(c.name); m.Always != "" {
+		return c.masked(m.Always, value)
+	}
+	return value + "::" + c.typ // of a domain, the type beneath
 }
 
 // reach writes what the grant's reach and order let through, as package source
@@ -264,6 +323,13 @@ func (t guardedTable) reach(m policy.Source, moment string, add func(variable, t
 // fit writes which rows aren't sensitive goods: those whose column says what
 // they are, and says nothing that the map names and the purpose doesn't.
 func (t guardedTable) fit() string {
+	fold, hidden := t.fold()
+	return fmt.Sprintf("CASE WHEN g.sensitive = '{}' THEN %[1]s <> ALL (%[2]s)\n        ELSE %[1]s <> '' AND (%[1]s <> ALL (%[2]s) OR %[1]s = ANY (g.sensitive)) END", fold, hidden)
+}
+
+// fold writes the column that says what a row is, made comparable, and what it
+// must not be: one of the goods, or empty.
+func (t guardedTable) fold() (fold, hidden string) {
 	s := t.mapped.Sensitive
 	collation, plain := "", true
 	goods := make([]string, len(s.Goods))
@@ -274,7 +340,5 @@ func (t guardedTable) fit() string {
 	if plain { // much the fastest where all the names are ASCII
 		collation = ` COLLATE "C"`
 	}
-	fold := fmt.Sprintf(`lower(btrim(t.%s::text, E' \t\n\v\f\r')%s)`, ident(s.Column), collation)
-	hidden := array(append(goods, ""))
-	return fmt.Sprintf("CASE WHEN g.sensitive = '{}' THEN %[1]s <> ALL (%[2]s)\n        ELSE %[1]s <> '' AND (%[1]s <> ALL (%[2]s) OR %[1]s = ANY (g.sensitive)) END", fold, hidden)
+	return fmt.Sprintf(`lower(btrim(t.%s::text, E' \t\n\v\f\r')%s)`, ident(s.Column), collation), array(append(goods, ""))
 }
