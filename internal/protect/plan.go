@@ -35,7 +35,6 @@ type Plan struct {
 	open    []*table
 	rights  rights
 	old     []string // what an earlier plan made, which has to go
-	issues  policy.Problems
 }
 
 // ViewSchema returns the schema in which a source's views stand. Sessions of
