@@ -26,7 +26,18 @@ type upstream struct {
 	grant *access.Grant
 	idle  time.Time // since when nobody uses it
 	said  string    // what Binder.Hello returned
+
+	canceller pgconn.HijackedConn // never changes, so that anybody may cancel at any time
 }
+
+// address is a connection of which only the other side's address is known.
+type address struct {
+	net.Conn
+	remote net.Addr
+}
+
+// RemoteAddr returns the address.
+func (a address) RemoteAddr() net.Addr { return a.remote }
 
 // upstreams keeps sessions that nobody uses for a while, so that coming back
 // to a task costs no connection.
@@ -66,6 +77,8 @@ func (g *Gate) connect(ctx context.Context, who identity.Who, grant *access.Gran
 	}
 	hijacked.Frontend = nil
 	u := &upstream{HijackedConn: *hijacked, who: who, key: key, grant: grant}
+	u.canceller = *hijacked
+	u.canceller.Conn, u.canceller.TxStatus = address{remote: hijacked.Conn.RemoteAddr()}, 'I'
 	if err := g.greet(ctx, u); err != nil {
 		g.drop(u)
 		return nil, fmt.Errorf("begin an upstream session: %w", err)
@@ -257,12 +270,10 @@ func (g *Gate) drop(u *upstream) {
 // cancel asks PostgreSQL to cancel what runs on an upstream. It returns once
 // the request is handed in.
 func (g *Gate) cancel(ctx context.Context, u *upstream) {
-	if u.Conn.RemoteAddr() == nil { // it broke before its address was known: nothing runs there
+	if u.canceller.Conn.RemoteAddr() == nil { // it broke before its address was known: nothing runs there
 		return
 	}
-	h := u.HijackedConn
-	h.TxStatus = 'I'
-	conn, err := pgconn.Construct(&h)
+	conn, err := pgconn.Construct(&u.canceller)
 	if err == nil {
 		err = conn.CancelRequest(ctx)
 	}
