@@ -24,7 +24,7 @@ func heap() int64 {
 // A result of millions of rows streams, and what the gate holds of it stays
 // small, however slowly the client reads.
 func TestABigResultStreams(t *testing.T) {
-	rows := 300_000
+	rows := 1_000_000
 	if os.Getenv("PARAVENT_LONG") != "" {
 		rows = 10_000_000
 	}

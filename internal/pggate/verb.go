@@ -125,7 +125,7 @@ func (a *analyser) setting(at int) (name string, local bool, next int) {
 func (a *analyser) set(s *stmt) {
 	s.settings = true
 	name, local, at := a.setting(1)
-	if name == "session" && a.is(a.head[2], "authorization") {
+	if name == "session" && a.is(a.head[at], "authorization") {
 		name = "session_authorization"
 	}
 	if own, ok := strings.CutPrefix(name, "paravent."); ok {
