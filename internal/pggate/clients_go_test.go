@@ -175,7 +175,7 @@ func everydayPq(t *testing.T, dsn string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := tx.PrepareContext(ctx, pq.CopyIn("articles", "id", "title"))
+	in, err := tx.PrepareContext(ctx, "COPY articles (id, title) FROM STDIN")
 	said(&out, err)
 	if err == nil {
 		for i := range 30 {
