@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"paravent/internal/access"
 	"paravent/internal/policy"
@@ -81,6 +82,7 @@ type session struct {
 	w       *world
 	standby bool
 	hello   string
+	notices []string
 }
 
 // open connects as an employee, on the primary or its standby, as the gateway
@@ -91,7 +93,18 @@ func (w *world) open(t testing.TB, standby bool) *session {
 	if standby {
 		pg = w.standby
 	}
-	s := &session{Conn: pg.Connect(t, protect.Employees), w: w, standby: standby}
+	s := &session{w: w, standby: standby}
+	config, err := pgx.ParseConfig(pg.DSN(protect.Employees))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { s.notices = append(s.notices, fmt.Sprintf("%+v", *n)) }
+	if s.Conn, err = pgx.ConnectConfig(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = s.Close(context.Background()) // the test may have ended it
+	})
 	if err := s.QueryRow(t.Context(), "SELECT paravent.hello()").Scan(&s.hello); err != nil {
 		t.Fatalf("hello: %v", err)
 	}
