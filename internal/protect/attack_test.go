@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"paravent/internal/access"
-	"paravent/internal/testenv"
 )
 
 // leaked finds the canary's values in whatever the database says.
@@ -211,42 +210,33 @@ var silent = []attack{
 
 // Each attack runs against each version, on the primary and on the standby.
 func TestAHostileEmployeeHearsNothingOfTheCanary(t *testing.T) {
-	for _, version := range testenv.Versions {
-		t.Run(version, func(t *testing.T) {
-			t.Parallel()
-			w := &world{pg: testenv.Postgres(t, version, "shared_preload_libraries=pg_stat_statements"), policy: shopPolicy(t)}
-			w.pg.Shop(t)
-			w.pg.Exec(t, "CREATE EXTENSION pg_stat_statements")
-			w.apply(t)
-			w.bind(t)
-			w.standby = w.pg.Standby(t)
-			for _, place := range []string{"primary", "standby"} {
-				t.Run(place, func(t *testing.T) {
-					s := w.open(t, place == "standby")
-					for _, a := range closed {
-						t.Run(a.name, func(t *testing.T) {
-							s.hold(t, everything())
-							h := s.try(t, a.sql)
-							if h.err == nil {
-								t.Errorf("not refused; it says %.300q", h.rows)
-							}
-							noLeak(t, h)
-						})
-					}
-					for _, a := range silent {
-						t.Run(a.name, func(t *testing.T) {
-							s := w.open(t, place == "standby").hold(t, everything())
-							h := s.try(t, a.sql)
-							noLeak(t, h)
-							if a.shows != nil && (h.err != nil || !slices.Equal(h.rows, a.shows) && len(h.rows)+len(a.shows) > 0) {
-								t.Errorf("shows %q, %v, want %q", h.rows, h.err, a.shows)
-							}
-						})
-					}
-				})
-			}
-		})
-	}
+	together(t, func(t *testing.T, w *world) {
+		for _, place := range []string{"primary", "standby"} {
+			t.Run(place, func(t *testing.T) {
+				s := w.open(t, place == "standby")
+				for _, a := range closed {
+					t.Run(a.name, func(t *testing.T) {
+						s.hold(t, everything())
+						h := s.try(t, a.sql)
+						if h.err == nil {
+							t.Errorf("not refused; it says %.300q", h.rows)
+						}
+						noLeak(t, h)
+					})
+				}
+				for _, a := range silent {
+					t.Run(a.name, func(t *testing.T) {
+						s := w.open(t, place == "standby").hold(t, everything())
+						h := s.try(t, a.sql)
+						noLeak(t, h)
+						if a.shows != nil && (h.err != nil || !slices.Equal(h.rows, a.shows) && len(h.rows)+len(a.shows) > 0) {
+							t.Errorf("shows %q, %v, want %q", h.rows, h.err, a.shows)
+						}
+					})
+				}
+			})
+		}
+	})
 }
 
 func noLeak(t *testing.T, h hearing) {
@@ -260,7 +250,7 @@ func noLeak(t *testing.T, h hearing) {
 // comparison, order, cast, join, aggregate, or by way of the whole row.
 func TestAMaskedColumnIsMaskedHoweverItIsAsked(t *testing.T) {
 	hidden := regexp.MustCompile(`Customer 42|c42@|555|Street 42|20042|City 0|1972-12-31`)
-	versions(t, true, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		for _, standby := range []bool{false, true} {
 			s := w.open(t, standby)
 			g := everything()
@@ -318,7 +308,7 @@ func TestExplainTellsNothingOfWhatIsNotShown(t *testing.T) {
 	}
 	literals := regexp.MustCompile(`\b(43|99|4301|9901|4300|4400|9900|9999)\b|'[^']*'`)
 	cost := regexp.MustCompile(`(?m)^ *(Planning|Execution|Memory|Buffers: shared hit.*|JIT).*$|Memory: \d+kB|Memory Usage: \d+kB|hit=\d+|read=\d+`)
-	versions(t, true, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		for _, standby := range []bool{false, true} {
 			for _, set := range settings {
 				s := w.open(t, standby)

@@ -3,7 +3,10 @@ package protect_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,7 +177,7 @@ func texts(ctx context.Context, conn *pgx.Conn, sql string, args ...any) ([]stri
 	return out, rows.Err()
 }
 
-// versions runs a test against every version, with its standby where wanted.
+// versions runs a test against every version, each with a world of its own.
 func versions(t *testing.T, standby bool, run func(t *testing.T, w *world)) {
 	for _, version := range testenv.Versions {
 		t.Run(version, func(t *testing.T) {
@@ -186,4 +189,63 @@ func versions(t *testing.T, standby bool, run func(t *testing.T, w *world)) {
 			run(t, w)
 		})
 	}
+}
+
+// together runs a test against every version in a world that all tests share
+// which only open sessions in it. It has a standby.
+func together(t *testing.T, run func(t *testing.T, w *world)) {
+	for _, version := range testenv.Versions {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			testenv.Need(t, version)
+			run(t, shared[version]())
+		})
+	}
+}
+
+// shared are the worlds of together, made when the first test needs one.
+var shared = map[string]func() *world{"15": sharedWorld("15"), "18": sharedWorld("18")}
+
+func sharedWorld(version string) func() *world {
+	return sync.OnceValue(func() *world {
+		w := &world{pg: testenv.Postgres(&process, version, "shared_preload_libraries=pg_stat_statements"), policy: shopPolicy(&process)}
+		w.pg.Shop(&process)
+		w.pg.Exec(&process, "CREATE EXTENSION pg_stat_statements")
+		w.apply(&process)
+		w.bind(&process)
+		w.standby = w.pg.Standby(&process)
+		return w
+	})
+}
+
+// process stands in for a test that lasts as long as all of them.
+var process lasting
+
+type lasting struct {
+	testing.TB
+	mu   sync.Mutex
+	ends []func()
+}
+
+func (l *lasting) Helper()                  {}
+func (l *lasting) Context() context.Context { return context.Background() }
+func (l *lasting) Fatal(args ...any)        { panic(fmt.Sprint(args...)) }
+func (l *lasting) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf(format, args...))
+}
+func (l *lasting) Errorf(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
+}
+func (l *lasting) Cleanup(end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ends = append(l.ends, end)
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, end := range slices.Backward(process.ends) {
+		end()
+	}
+	os.Exit(code)
 }

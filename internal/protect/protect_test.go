@@ -13,7 +13,7 @@ import (
 // G1, G2: rows of the grant's customer, categories of the grant, the rest
 // masked, in the types of the table itself.
 func TestAGrantShowsItsCustomerAndItsCategoriesOnly(t *testing.T) {
-	versions(t, false, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		s := w.open(t, false)
 		for _, table := range []string{"customers", "orders", "order_items", "payments", "deliveries"} {
 			if got := one(t, s.Conn, "SELECT count(*) FROM "+table); got != "0" {
@@ -54,7 +54,7 @@ func TestAGrantShowsItsCustomerAndItsCategoriesOnly(t *testing.T) {
 }
 
 func TestReachAndOrderNarrowWhatAGrantShows(t *testing.T) {
-	versions(t, false, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		s := w.open(t, false)
 		now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 		for _, c := range []struct {

@@ -20,7 +20,7 @@ import (
 
 // A grant ends by the clock, also inside a transaction that began before.
 func TestAGrantEndsInsideAnOpenTransaction(t *testing.T) {
-	versions(t, true, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		for _, standby := range []bool{false, true} {
 			s := w.open(t, standby)
 			g := everything()
@@ -43,7 +43,7 @@ func TestAGrantEndsInsideAnOpenTransaction(t *testing.T) {
 // they run; a cursor that was read shows no more than its own grant did. The
 // gateway drops the session for that.
 func TestPlansAndCursorsAcrossGrants(t *testing.T) {
-	versions(t, false, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		s := w.open(t, false)
 		s.hold(t, everything())
 		s.do(t, "PREPARE p AS SELECT id FROM customers")
@@ -111,7 +111,7 @@ func TestAGrantIsNotFoundByAnotherSession(t *testing.T) {
 // The token of a standby is worth nothing altered, forged, expired, in another
 // session, or longer than a minute.
 func TestATokenIsBoundToItsSessionAndItsMinute(t *testing.T) {
-	versions(t, true, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		s, other := w.open(t, true), w.open(t, true)
 		token := func(hello string, g access.Grant, at time.Time) string {
 			text, err := w.binder.Token(hello, g, at)
@@ -165,7 +165,7 @@ func TestATokenIsBoundToItsSessionAndItsMinute(t *testing.T) {
 // for machines are busy; what is looked for is the reading of her rows, and the
 // medians of many.
 func TestTimeTellsNothingOfWhoExists(t *testing.T) {
-	versions(t, false, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		s := w.open(t, false).hold(t, everything())
 		var ratio float64
 		for range 5 {
@@ -220,7 +220,7 @@ func TestWhatOnlyTheGatewayCanRefuseIsFoundByCheck(t *testing.T) {
 // Fast-path calls, replication, and a cancel with a wrong key are refused by the
 // database, too.
 func TestTheProtocolsSideDoorsAreShut(t *testing.T) {
-	versions(t, false, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		s := w.open(t, false).hold(t, everything())
 		var oids []uint32
 		for _, f := range []string{"pg_advisory_lock(bigint)", "lo_creat(integer)", "customer_name(bigint)"} {

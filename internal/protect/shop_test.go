@@ -212,7 +212,7 @@ func wire(t *testing.T, conn *pgx.Conn, format int16, sql string) string {
 // Many sessions at once each see their own customer only, also while grants are
 // bound, bound anew and released.
 func TestManySessionsSeeTheirOwn(t *testing.T) {
-	versions(t, false, func(t *testing.T, w *world) {
+	together(t, func(t *testing.T, w *world) {
 		var sessions []*session
 		for range 12 {
 			sessions = append(sessions, w.open(t, false))

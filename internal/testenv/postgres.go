@@ -51,9 +51,8 @@ func Postgres(t testing.TB, version string, settings ...Setting) *PG {
 	for _, s := range settings {
 		pg.settings = append(pg.settings, "-c", string(s))
 	}
-	init := pg.command("initdb", "-D", pg.Dir, "-U", Superuser, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
-	if out, err := init.CombinedOutput(); err != nil {
-		t.Fatalf("initdb %s: %v\n%s", version, err, out)
+	if err := pg.fresh(); err != nil {
+		t.Fatalf("make a database of PostgreSQL %s: %v", version, err)
 	}
 	pg.Start(t)
 	return pg
@@ -61,6 +60,13 @@ func Postgres(t testing.TB, version string, settings ...Setting) *PG {
 
 // Versions are the versions of PostgreSQL that every test of ours runs against.
 var Versions = []string{"15", "18"}
+
+// Need skips the test where this version's binaries are missing, as Postgres
+// does.
+func Need(t testing.TB, version string) {
+	t.Helper()
+	binaries(t, version)
+}
 
 // Tools is the folder of PostgreSQL 15's psql, pgbench and pg_dump, which speak
 // to any version. Without it the test is skipped.
