@@ -66,7 +66,17 @@ func parse() (options, error) {
 	flag.BoolVar(&o.loops, "loops", true, "let the gates serve by a loop; false: by goroutines")
 	flag.Parse()
 	if o.quick {
-		o.rounds, o.each, o.shop = 3, time.Second, 0.1
+		given := map[string]bool{}
+		flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+		if !given["rounds"] {
+			o.rounds = 3
+		}
+		if !given["each"] {
+			o.each = time.Second
+		}
+		if !given["shop"] {
+			o.shop = 0.1
+		}
 	}
 	for word := range strings.SplitSeq(clients, ",") {
 		n, err := strconv.Atoi(word)
@@ -105,6 +115,7 @@ func run(ctx context.Context, o options) (err error) {
 				}
 				r, err := b.measure(ctx, c, n, o.each)
 				if err != nil {
+					t.print(os.Stdout, o.clients) // what there is
 					return fmt.Errorf("%s with %d clients: %w", c.name, n, err)
 				}
 				t.add(c.name, n, round, r)
