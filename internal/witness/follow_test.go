@@ -390,7 +390,7 @@ func TestAttackHugeAndMalformedSuccessions(t *testing.T) {
 		"an old size beyond it":    {body(10, nil, good), 400},
 		"control characters":       {"paravent/succession/v1\n\x00\n\n\n\n", 400},
 		"a changed new key":        {strings.Replace(good, b.vkey, newFakeLog(t, b.origin).vkey, 1), 403},
-		"spare bits in the base64": {spare(good), 403},
+		"spare bits in the base64": {spare(good), 400},
 	} {
 		got := r.tell(c.body)
 		if got.status != c.status || strings.Contains(got.body, "— ") {
