@@ -154,7 +154,7 @@ func (d *product) door(ctx context.Context, port int, p *policy.Policy, plan *pr
 		return nil, err
 	}
 	up.RuntimeParams["search_path"] = plan.SearchPath()
-	cfg := pggate.Config{SignOn: signOn{d.identity, d.statements}, Lookups: lookups, Binder: binder{b}, Clock: time.Now, Upstream: up, Database: "shop", Goroutines: !loops}
+	cfg := pggate.Config{SignOn: signOn{d.identity, d.statements}, Lookups: lookups, Binder: binder{b}, Clock: time.Now, Upstream: up, Database: "shop", Loops: loops}
 	for _, r := range append(plan.Protected(), plan.Base()...) {
 		cfg.Protected = append(cfg.Protected, pggate.Relation(r))
 	}

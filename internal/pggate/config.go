@@ -48,8 +48,11 @@ type Config struct {
 	KeepIdle     time.Duration // an upstream session that nobody uses; 0: 1 min
 	StallFor     time.Duration // a client that doesn't read what it asked for; 0: 5 min
 	MaxStatement int           // bytes of one text; 0: 16 MiB
-	Goroutines   bool          // serve every client by goroutines of its own, where a loop could; slower
-	Tick         time.Duration // how often limits and grants are looked at; 0: 200 ms, at most 500 ms
+	// Loops serves clients over plain sockets by event loops (Linux): faster. Not
+	// the default: on a machine that is short of processors sessions were seen to stand
+	// still there. Otherwise each client has goroutines of its own.
+	Loops bool
+	Tick  time.Duration // how often limits and grants are looked at; 0: 200 ms, at most 500 ms
 }
 
 // Limits bound what one statement may bring and how many there may be. Zero is

@@ -38,8 +38,8 @@ var errDisk = errors.New("the disk is full")
 // in whatever protocol, nothing comes through before the intent is durable.
 func TestNothingIsPassedOnBeforeItsIntentIsDurable(t *testing.T) {
 	pg := shop(t, "15")
-	t.Run("loop", func(t *testing.T) { nothingBefore(t, open(t, pg, nil)) })
-	t.Run("goroutines", func(t *testing.T) { nothingBefore(t, open(t, pg, func(c *pggate.Config) { c.Goroutines = true })) })
+	t.Run("loop", func(t *testing.T) { nothingBefore(t, open(t, pg, looped(t))) })
+	t.Run("goroutines", func(t *testing.T) { nothingBefore(t, open(t, pg, func(c *pggate.Config) { c.Loops = false })) })
 }
 
 func nothingBefore(t *testing.T, d *door) {
@@ -209,8 +209,8 @@ func TestWhatCannotBeRecordedIsAnErrorAndNothingElse(t *testing.T) {
 // whatever comes through had its intent first.
 func TestEveryAnswerHasItsIntentUnderARecorderThatFailsNowAndThen(t *testing.T) {
 	pg := shop(t, "15")
-	t.Run("loop", func(t *testing.T) { storm(t, open(t, pg, nil)) })
-	t.Run("goroutines", func(t *testing.T) { storm(t, open(t, pg, func(c *pggate.Config) { c.Goroutines = true })) })
+	t.Run("loop", func(t *testing.T) { storm(t, open(t, pg, looped(t))) })
+	t.Run("goroutines", func(t *testing.T) { storm(t, open(t, pg, func(c *pggate.Config) { c.Loops = false })) })
 }
 
 func storm(t *testing.T, d *door) {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -319,4 +320,14 @@ func (d *door) dial(t testing.TB, more string) *pgx.Conn {
 func (d *door) onTask(t testing.TB) *pgx.Conn {
 	t.Helper()
 	return d.dial(t, "&options=-cparavent.task%3DT-1")
+}
+
+// long says whether the long tests run: those of the loops, which are not the
+// default, among them.
+func long() bool { return os.Getenv("PARAVENT_LONG") != "" }
+
+// looped has clients served by loops, in the long tests.
+func looped(t *testing.T) func(*pggate.Config) {
+	t.Helper()
+	return func(c *pggate.Config) { c.Loops = long() }
 }

@@ -49,9 +49,9 @@ func New(cfg Config) (*Gate, error) {
 	}
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	g.coarse.Store(g.now().UnixNano())
-	for range max(1, runtime.GOMAXPROCS(0)/2) {
+	for range loops(cfg) {
 		l, err := newLoop()
-		if errors.Is(err, errors.ErrUnsupported) || cfg.Goroutines {
+		if errors.Is(err, errors.ErrUnsupported) {
 			break
 		}
 		if err != nil {
@@ -70,6 +70,14 @@ func (g *Gate) loopFor(s *session) *loop {
 		return nil
 	}
 	return g.loops[int(s.pid)%len(g.loops)]
+}
+
+// loops returns how many loops serve clients.
+func loops(cfg Config) int {
+	if !cfg.Loops {
+		return 0
+	}
+	return max(1, runtime.GOMAXPROCS(0)/2)
 }
 
 // Serve lets clients in until the listener or the gate is closed; it returns

@@ -197,8 +197,8 @@ func TestTheSameBytesComeThroughTheGateAsDirectly(t *testing.T) {
 	for _, version := range testenv.Versions {
 		t.Run(version, func(t *testing.T) {
 			pg := shop(t, version)
-			d := open(t, pg, nil)
-			byGoroutines := open(t, pg, func(c *pggate.Config) { c.Goroutines = true })
+			d := open(t, pg, func(c *pggate.Config) { c.Loops = long() })
+			byGoroutines := open(t, pg, nil)
 			direct := wired(t, pg.DSN("reader"))
 			gated := wired(t, d.dsn("&options=-cparavent.task%3DT-1"))
 			goroutines := wired(t, byGoroutines.dsn("&options=-cparavent.task%3DT-1"))
