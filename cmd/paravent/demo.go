@@ -238,7 +238,7 @@ func (d *demonstration) run(ctx context.Context, l net.Listener) error {
 func (d *demonstration) caughtUp(ctx context.Context) error {
 	for {
 		var records uint64
-		if err := d.system.gate.pass(func() error { records, _ = d.system.follower.Lag(); return nil }); err != nil || records == 0 {
+		if err := d.system.turnstile.pass(func() error { records, _ = d.system.follower.Lag(); return nil }); err != nil || records == 0 {
 			return err
 		}
 		select {

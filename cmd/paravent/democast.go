@@ -154,7 +154,7 @@ func (c crew) ask(ctx context.Context, a simulate.Ask) error {
 	if err != nil {
 		return err
 	}
-	err = c.d.system.gate.pass(func() error {
+	err = c.d.system.turnstile.pass(func() error {
 		_, err := c.d.system.lookups.Look(ctx, who, lookup.Request{
 			Task: a.Task, Customer: a.Customer, Categories: a.Categories, Order: a.Order, Action: a.Action,
 			Reason: a.Reason, Door: lookup.DoorConsole,

@@ -55,9 +55,9 @@ type system struct {
 	sql        *net.TCPListener   // … its address
 	sqlTLS     *tls.Config        // … and its certificates
 
-	tiles  []*audit.Publisher // of each log, oldest first: tiles behind the journal, proofs from them
-	cosign *witness.Publisher // checkpoints of the last log, cosigned
-	gate   *turnstile         // before all doors
+	tiles     []*audit.Publisher // of each log, oldest first: tiles behind the journal, proofs from them
+	cosign    *witness.Publisher // checkpoints of the last log, cosigned
+	turnstile *turnstile         // before all doors
 
 	follower  *investigate.Follower
 	erasures  *investigate.Erasures
@@ -96,7 +96,7 @@ func openSystem(ctx context.Context, c *Config, p *policy.Policy, clock access.C
 	if err := s.openSQL(); err != nil {
 		return nil, err
 	}
-	s.gate = newTurnstile(s.handler)
+	s.turnstile = newTurnstile(s.handler)
 	return s, nil
 }
 
@@ -268,7 +268,7 @@ func (s *system) apiState() api.State {
 // serve answers on l until ctx ends, then lets running requests finish.
 func (s *system) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler: s.gate, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 2 * time.Minute,
+		Handler: s.turnstile, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	g, ctx := errgroup.WithContext(ctx)

@@ -231,8 +231,13 @@ const ageEvery = time.Minute
 
 // waitAge returns when the last log is so old that it has to be frozen.
 func (s *system) waitAge(ctx context.Context) (investigate.Request, error) {
-	began := timeOf(s.ledger.Last(), 0)
+	told := false
 	for {
+		began := timeOf(s.ledger.Last(), 0)
+		if began.IsZero() && !told {
+			s.log.ErrorContext(ctx, "the log's first record can't be read, so its age isn't known; it is looked up again", "in", ageEvery)
+			told = true
+		}
 		if s.config.LedgerTurn > 0 && !began.IsZero() && s.clock().Sub(began) >= s.config.LedgerTurn {
 			return investigate.Request{Kind: investigate.KindRotation}, nil
 		}
@@ -248,9 +253,9 @@ func (s *system) waitAge(ctx context.Context) (investigate.Request, error) {
 // everything that rests on it. What fails before anything was changed is noted and the
 // server goes on; where the ledger can't be opened again the server ends.
 func (s *system) turnOver(ctx context.Context, due investigate.Request) error {
-	s.gate.close()
+	s.turnstile.close()
 	next := http.Handler(http.HandlerFunc(closedForGood))
-	defer func() { s.gate.open(next) }()
+	defer func() { s.turnstile.open(next) }()
 	why := s.change(ctx, due)
 	if err := s.openLedger(ctx); err != nil {
 		return errors.Join(why, err)
